@@ -1,0 +1,1 @@
+//! Who are you: users, app passwords, sessions, throttling.

@@ -1,0 +1,1 @@
+//! The configuration: layers, raw sections, checked settings.

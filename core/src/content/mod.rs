@@ -1,0 +1,1 @@
+//! Bytes: staging, publishing, reading, chunked uploads.

@@ -1,0 +1,1 @@
+//! WebDAV (RFC 4918) as the apps speak it: one file a method.

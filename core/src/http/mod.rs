@@ -1,0 +1,1 @@
+//! The pipeline: from a connection's request to a room and back.

@@ -1,0 +1,1 @@
+//! Login flows v1 and v2 and their pages.

@@ -1,0 +1,3 @@
+//! The `moonsail` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The OCS API: capabilities, users, provisioning.

@@ -1,0 +1,166 @@
+//! Rows of the tree: nodes, homes, the change feed and decided disk operations.
+
+use super::StoreError;
+use crate::etag::Stamp;
+use crate::ids::{NodeId, Uid};
+use crate::storage::{DiskOp, Kind, StagePath, Tag};
+
+/// A file or folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Id, never reused.
+    pub id: NodeId,
+    /// Folder that holds it; `None` for a home's root (and for what is deleted and not yet swept).
+    pub parent: Option<NodeId>,
+    /// Name in NFC; for a root the user id.
+    pub name: String,
+    /// File or folder.
+    pub kind: Kind,
+    /// Bytes; of a folder, the sum of all files below it.
+    pub size: u64,
+    /// Modification time, Unix seconds, 1 to 2^32-1.
+    pub mtime: i64,
+    /// Creation time as a client gave it (`X-OC-CTime`), Unix seconds.
+    pub created: Option<i64>,
+    /// When its first bytes came to this server, Unix seconds.
+    pub uploaded: i64,
+    /// Rises when the bytes change; the etag of a file.
+    pub content: Stamp,
+    /// Rises when anything at or below changes; the etag of a folder.
+    pub tree: Stamp,
+    /// The storage's tag of the file or folder.
+    pub tag: Tag,
+    /// Where the bytes are until they are published.
+    pub stage: Option<StagePath>,
+    /// Checksums separated by blanks, `SHA1:… MD5:…`; empty for folders. SHA1 is always there for
+    /// files, since `fsck` verifies by it.
+    pub checksums: String,
+}
+
+impl Node {
+    /// The entity tag that clients see (see [`Stamp`]).
+    pub fn etag(&self) -> crate::etag::Etag {
+        match self.kind {
+            Kind::File => self.content.etag(),
+            Kind::Folder => self.tree.etag(),
+        }
+    }
+
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        self.kind == Kind::Folder
+    }
+}
+
+/// A user's tree: the root node, and the folder of the storage that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// Whose it is.
+    pub owner: Uid,
+    /// Root node.
+    pub root: NodeId,
+    /// Path on the storage below which the tree lies, without slashes at its ends.
+    pub base: String,
+}
+
+/// What happened to a node, in the change feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A new file or folder.
+    Created,
+    /// New bytes in a file.
+    Written,
+    /// Renamed or moved; `old_path` says from where.
+    Moved,
+    /// Deleted, with all below it.
+    Deleted,
+    /// Properties, times, favourite, lock or checksum.
+    Properties,
+}
+
+/// A row of the change feed. Written in the transaction of the change itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Stamp of the change; its sequence number orders the feed.
+    pub stamp: Stamp,
+    /// Unix milliseconds.
+    pub time: i64,
+    /// Who did it; `None` for the server itself.
+    pub actor: Option<Uid>,
+    /// `web`, `dav`, `disk`, `cli`.
+    pub origin: String,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// To which node.
+    pub node: NodeId,
+    /// Whose tree.
+    pub owner: Uid,
+    /// Path in that tree after the change.
+    pub path: String,
+    /// Path before, if moved.
+    pub old_path: Option<String>,
+    /// The request that did it.
+    pub request_id: String,
+}
+
+/// Reading the tree.
+pub trait NodesRead {
+    /// The home of a user.
+    ///
+    /// # Errors
+    /// [`StoreError`], as all methods here.
+    fn home(&mut self, owner: &Uid) -> Result<Option<Home>, StoreError>;
+    /// All homes.
+    fn homes(&mut self) -> Result<Vec<Home>, StoreError>;
+    /// A node by id.
+    fn node(&mut self, id: NodeId) -> Result<Option<Node>, StoreError>;
+    /// A member of a folder.
+    fn child(&mut self, parent: NodeId, name: &str) -> Result<Option<Node>, StoreError>;
+    /// Up to `limit` members with names after `after`, by name in byte order.
+    fn children(
+        &mut self,
+        parent: NodeId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Node>, StoreError>;
+    /// Number of members.
+    fn child_count(&mut self, parent: NodeId) -> Result<u64, StoreError>;
+    /// Decided disk operations that are not known to be durable, in order.
+    fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError>;
+    /// Up to `limit` changes after the stamp, in order.
+    fn changes(&mut self, after: Stamp, limit: usize) -> Result<Vec<Change>, StoreError>;
+}
+
+/// Writing the tree. No rules here: callers keep sizes and stamps right (`tree`).
+pub trait NodesWrite {
+    /// The next stamp. Each change takes one.
+    fn next_stamp(&mut self) -> Result<Stamp, StoreError>;
+    /// Makes a home with its root node (`root.id` and `root.parent` are ignored).
+    fn insert_home(&mut self, owner: &Uid, base: &str, root: &Node) -> Result<Home, StoreError>;
+    /// Inserts a node (`node.id` is ignored) and gives its id.
+    fn insert_node(&mut self, node: &Node) -> Result<NodeId, StoreError>;
+    /// Writes all columns of a node by its id.
+    fn update_node(&mut self, node: &Node) -> Result<(), StoreError>;
+    /// Raises `tree` of these folders to `stamp`, adds `size_delta` to their sizes, and raises
+    /// `mtime` to at least `mtime` where given.
+    fn raise(
+        &mut self,
+        folders: &[NodeId],
+        stamp: Stamp,
+        size_delta: i64,
+        mtime: Option<i64>,
+    ) -> Result<(), StoreError>;
+    /// Takes a node with all below it out of the tree: its name is free at once, its rows (props,
+    /// locks, favourites) go later by [`NodesWrite::sweep`]. Its id stays taken.
+    fn detach(&mut self, id: NodeId) -> Result<(), StoreError>;
+    /// Deletes up to `limit` rows of what is detached; gives how many.
+    fn sweep(&mut self, limit: usize) -> Result<usize, StoreError>;
+    /// Appends to the change feed.
+    fn log_change(&mut self, change: &Change) -> Result<(), StoreError>;
+    /// Records a decided disk operation; the sink gets it after the commit. Gives its id.
+    fn push_disk_op(&mut self, op: &DiskOp) -> Result<i64, StoreError>;
+    /// Forgets disk operations that are durable, and with each published one the node's `stage`.
+    fn disk_ops_done(&mut self, ids: &[i64]) -> Result<(), StoreError>;
+    /// Replaces a node's tag if it still is `from`.
+    fn retag(&mut self, from: &Tag, to: &Tag) -> Result<(), StoreError>;
+}

@@ -1,0 +1,1 @@
+//! The tree: rules of nodes, etags, sizes, conditions and locks.

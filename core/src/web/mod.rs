@@ -1,0 +1,1 @@
+//! Pages and small endpoints of the browser and of connectivity checks.

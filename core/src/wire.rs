@@ -1,0 +1,203 @@
+//! A request and a reply as the rooms see them: hyper's parts, our body, and what the door found out.
+//!
+//! Rooms take [`Request`] and give [`Reply`]. Nothing here decides anything.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http_body::Frame;
+use tokio::sync::mpsc;
+
+/// Why a request body ended before its end: the write it was for must change nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BodyError {
+    /// Fewer bytes than announced, a chunked body without its last chunk, or a stream reset.
+    #[error("the request body ended early")]
+    Cut,
+    /// Slower than the limit.
+    #[error("the request body came too slowly")]
+    TooSlow,
+    /// More than the handler takes.
+    #[error("the request body is too large")]
+    TooLarge,
+}
+
+/// Where the bytes of a request come from. The door implements it over hyper; tests over memory.
+pub trait BodySource: Send {
+    /// The next piece; `None` at the true end.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>>;
+}
+
+/// A request's body.
+pub struct Body(Box<dyn BodySource>);
+
+impl Body {
+    /// Wraps a source.
+    pub fn new(source: impl BodySource + 'static) -> Self {
+        Self(Box::new(source))
+    }
+
+    /// A body that is `bytes`.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        struct Whole(Option<Bytes>);
+        impl BodySource for Whole {
+            fn poll_data(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+                Poll::Ready(self.0.take().filter(|bytes| !bytes.is_empty()).map(Ok))
+            }
+        }
+        Self::new(Whole(Some(bytes.into())))
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// [`BodyError`] if the body is cut or too slow.
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        std::future::poll_fn(|cx| self.0.poll_data(cx)).await
+    }
+
+    /// The whole body, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`BodyError`]; [`BodyError::TooLarge`] as soon as more than `limit` bytes have come.
+    pub async fn collect(mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let mut all = Vec::new();
+        while let Some(piece) = self.next().await {
+            let piece = piece?;
+            if all.len() + piece.len() > limit {
+                return Err(BodyError::TooLarge);
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.into())
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body")
+    }
+}
+
+/// A request after the door: limits checked, addresses settled, an id given.
+#[derive(Debug)]
+pub struct Request {
+    /// Method, in the case it came.
+    pub method: Method,
+    /// Request target; only path and query are meant to be read.
+    pub uri: Uri,
+    /// Fields. Values may hold non-ASCII bytes (the desktop's raw UTF-8 `Destination`).
+    pub headers: HeaderMap,
+    /// Body, not yet read.
+    pub body: Body,
+    /// The client's address, after `trusted_proxies`.
+    pub remote_ip: IpAddr,
+    /// Base of absolute URLs, without trailing slash: `https://cloud.example.org`. From
+    /// `public_url` if set, else from the request through `trusted_proxies`.
+    pub base_url: Arc<str>,
+    /// The id that the access log, every event and the answer's `X-Request-Id` carry.
+    pub id: Arc<str>,
+}
+
+impl Request {
+    /// A field's value as text; `None` if absent or not visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// `Content-Length`, if given and a number.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header("content-length").and_then(|value| value.parse().ok())
+    }
+}
+
+/// What a reply's body is made of.
+pub enum ReplyBody {
+    /// All of it, at once.
+    Full(Bytes),
+    /// Pieces as they are made. An `Err` breaks the connection: better no answer than a whole-looking
+    /// listing with entries missing, which the apps take for deletions.
+    Stream {
+        /// The pieces.
+        pieces: mpsc::Receiver<Result<Bytes, StreamBroken>>,
+        /// Exact length if known; becomes `Content-Length`.
+        length: Option<u64>,
+    },
+}
+
+/// A streamed answer could not be finished.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the answer could not be finished: {0}")]
+pub struct StreamBroken(pub String);
+
+impl http_body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = StreamBroken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamBroken>>> {
+        match &mut *self {
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream { pieces, .. } => pieces.poll_recv(cx).map_ok(Frame::data),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Full(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self {
+            Self::Full(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream { length: Some(length), .. } => http_body::SizeHint::with_exact(*length),
+            Self::Stream { length: None, .. } => http_body::SizeHint::default(),
+        }
+    }
+}
+
+/// An answer before it is written.
+pub struct Reply {
+    /// Status.
+    pub status: StatusCode,
+    /// Fields; the door adds `Date`, `X-Request-Id` and the security fields.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: ReplyBody,
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: ReplyBody::Full(Bytes::new()) }
+    }
+
+    /// An answer with a body of the given media type.
+    pub fn with_body(
+        status: StatusCode,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        let mut reply = Self::empty(status);
+        reply.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        reply.body = ReplyBody::Full(body.into());
+        reply
+    }
+
+    /// Adds or replaces a field. A value that cannot be a field value is left out: values are ours,
+    /// or were encoded before.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_ref()) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+}
