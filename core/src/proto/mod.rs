@@ -1,1 +1,8 @@
 //! Codecs between bytes and types: WebDAV XML, OCS, header fields. No I/O, no clock.
+//!
+//! Each file holds one field or one format: the type, `parse`, and where we also send it, `write`
+//! or `Display`. What is refused here is a 400; nothing here panics on any input.
+
+pub mod checksum;
+pub mod conditions;
+pub mod error;
