@@ -3,6 +3,7 @@
 use super::StoreError;
 use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
+use crate::path::DavPath;
 use crate::storage::{DiskOp, Kind, StagePath, Tag};
 
 /// A file or folder.
@@ -163,4 +164,49 @@ pub trait NodesWrite {
     fn disk_ops_done(&mut self, ids: &[i64]) -> Result<(), StoreError>;
     /// Replaces a node's tag if it still is `from`.
     fn retag(&mut self, from: &Tag, to: &Tag) -> Result<(), StoreError>;
+}
+
+impl Home {
+    /// The path on the storage of a path in this home.
+    pub fn disk_path(&self, path: &DavPath) -> String {
+        match path.is_root() {
+            true => self.base.clone(),
+            false => format!("{}/{}", self.base, path.as_str()),
+        }
+    }
+}
+
+/// A node with the tree it lies in and its path there.
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// The tree.
+    pub home: Home,
+    /// The path in it.
+    pub path: DavPath,
+    /// The node.
+    pub node: Node,
+}
+
+/// Finds a node by its id, if it hangs in a tree.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn locate(
+    tx: &mut (impl NodesRead + ?Sized),
+    id: NodeId,
+) -> Result<Option<Located>, StoreError> {
+    let Some(node) = tx.node(id)? else { return Ok(None) };
+    let mut names = Vec::new();
+    let mut top = node.clone();
+    while let Some(parent) = top.parent {
+        names.push(top.name);
+        let Some(above) = tx.node(parent)? else { return Ok(None) };
+        top = above;
+    }
+    // A root is named by its owner; what is detached has no parent and is no home's root.
+    let Some(owner) = Uid::parse(&top.name) else { return Ok(None) };
+    let Some(home) = tx.home(&owner)?.filter(|home| home.root == top.id) else { return Ok(None) };
+    names.reverse();
+    let path = DavPath::from_decoded(&names.join("/"));
+    Ok(path.ok().map(|path| Located { home, path, node }))
 }

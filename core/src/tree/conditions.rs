@@ -1,0 +1,113 @@
+//! Conditional requests, evaluated where the write happens: RFC 9110 §13, RFC 4918 §10.4.
+
+use super::TreeError;
+use super::locks::locks_covering;
+use super::walk::Walk;
+use crate::path::DavPath;
+use crate::proto::conditions::{EtagCondition, IfCondition, IfState};
+use crate::store::WriteTx;
+
+/// What a request demands of the state it meets.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    /// `If-Match`.
+    pub if_match: Option<EtagCondition>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<EtagCondition>,
+    /// `If-Unmodified-Since`, Unix seconds. Ignored where `If-Match` is given (RFC 9110 §13.1.4).
+    pub if_unmodified_since: Option<i64>,
+    /// Lists of the `If` header: one of them must hold. Empty if there was no such header.
+    pub if_clauses: Vec<IfClause>,
+}
+
+/// One list of the `If` header.
+#[derive(Debug, Clone)]
+pub struct IfClause {
+    /// What it is about.
+    pub target: IfTarget,
+    /// All of these must hold.
+    pub conditions: Vec<IfCondition>,
+}
+
+/// The resource of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfTarget {
+    /// The request's own.
+    Request,
+    /// A tagged one in the same tree.
+    Path(DavPath),
+    /// One that this server does not know: it has neither etag nor lock.
+    Foreign,
+}
+
+impl Conditions {
+    /// Lock tokens that the request submits, in whatever list they stand.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &str> {
+        let states = self.if_clauses.iter().flat_map(|clause| &clause.conditions);
+        states.filter_map(|condition| match &condition.state {
+            IfState::Token(token) => Some(token.as_str()),
+            IfState::Etag(_) => None,
+        })
+    }
+
+    /// Refuses if the target of `walk` is not in the demanded state.
+    pub(crate) fn check(
+        &self,
+        tx: &mut dyn WriteTx,
+        walk: &Walk,
+        now: i64,
+    ) -> Result<(), TreeError> {
+        let target = walk.target();
+        let etag = target.map(|node| node.etag().0);
+        if self.if_match.as_ref().is_some_and(|wanted| !wanted.matches_strong(etag.as_deref())) {
+            return Err(TreeError::PreconditionFailed("If-Match"));
+        }
+        if self.if_none_match.as_ref().is_some_and(|not| not.matches_weak(etag.as_deref())) {
+            return Err(TreeError::PreconditionFailed("If-None-Match"));
+        }
+        if let (None, Some(since), Some(node)) = (&self.if_match, self.if_unmodified_since, target)
+            && node.mtime > since
+        {
+            return Err(TreeError::PreconditionFailed("If-Unmodified-Since"));
+        }
+        if self.if_clauses.is_empty() {
+            return Ok(());
+        }
+        for clause in &self.if_clauses {
+            if clause.holds(tx, walk, now)? {
+                return Ok(());
+            }
+        }
+        Err(TreeError::PreconditionFailed("If"))
+    }
+}
+
+impl IfClause {
+    fn holds(&self, tx: &mut dyn WriteTx, walk: &Walk, now: i64) -> Result<bool, TreeError> {
+        let other;
+        let walk = match &self.target {
+            IfTarget::Request => Some(walk),
+            IfTarget::Path(path) => {
+                other = Walk::to(tx, &walk.home.owner, path)?;
+                Some(&other)
+            }
+            IfTarget::Foreign => None,
+        };
+        let etag = walk.and_then(Walk::target).map(|node| node.etag().0);
+        let tokens: Vec<String> = match walk {
+            Some(walk) => {
+                locks_covering(tx, walk, now)?.into_iter().map(|(_, lock)| lock.token).collect()
+            }
+            None => Vec::new(),
+        };
+        Ok(self.conditions.iter().all(|condition| {
+            let holds = match &condition.state {
+                IfState::Token(token) => tokens.contains(token),
+                IfState::Etag(wanted) => {
+                    !wanted.weak && etag.as_deref() == Some(wanted.tag.as_str())
+                }
+            };
+            holds != condition.negated
+        }))
+    }
+}

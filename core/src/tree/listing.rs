@@ -1,0 +1,174 @@
+//! Reading a resource and its members: what PROPFIND is answered from.
+//!
+//! Blocking, on a snapshot that the caller opened: rows come page by page, so memory stays flat.
+
+use std::collections::{HashMap, HashSet};
+
+use super::TreeError;
+use super::locks::locks_covering;
+use super::walk::Walk;
+use crate::ids::{NodeId, Uid};
+use crate::path::DavPath;
+use crate::store::ReadTx;
+use crate::store::locks::{Lock, LockDepth};
+use crate::store::nodes::Node;
+use crate::store::props::DeadProp;
+
+/// What beside the rows is to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wants {
+    /// Favourites of the asking user.
+    pub favorites: bool,
+    /// Locks.
+    pub locks: bool,
+    /// Dead properties.
+    pub dead: bool,
+}
+
+/// A node as one user sees it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its row.
+    pub node: Node,
+    /// Its path.
+    pub path: DavPath,
+    /// Marked by the asking user.
+    pub favorite: bool,
+    /// Locks that cover it, with the paths of their roots.
+    pub locks: Vec<(DavPath, Lock)>,
+    /// Dead properties.
+    pub dead: Vec<DeadProp>,
+}
+
+/// A resource that was found, and how far its members were read.
+pub struct Listing {
+    walk: Walk,
+    wants: Wants,
+    /// Locks of depth infinity on the target or above: they cover every member.
+    inherited: Vec<(DavPath, Lock)>,
+    own: Vec<(DavPath, Lock)>,
+    member_locks: HashMap<NodeId, Vec<Lock>>,
+    favorites: HashSet<NodeId>,
+    with_dead: HashSet<NodeId>,
+    favorite: bool,
+    after: Option<String>,
+    ended: bool,
+}
+
+impl Listing {
+    /// Finds the resource.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] and [`TreeError::Store`].
+    pub fn open(
+        tx: &mut dyn ReadTx,
+        owner: &Uid,
+        path: &DavPath,
+        user: &Uid,
+        wants: Wants,
+        now: i64,
+    ) -> Result<Self, TreeError> {
+        let walk = Walk::to(tx, owner, path)?;
+        let node = walk.require()?;
+        let own = if wants.locks { locks_covering(tx, &walk, now)? } else { Vec::new() };
+        let favorite = wants.favorites && tx.is_favorite(node.id, user)?;
+        let inherited = own.iter().filter(|(_, lock)| lock.depth == LockDepth::Infinity);
+        let inherited = inherited.cloned().collect();
+        let mut listing = Self {
+            wants,
+            inherited,
+            own,
+            favorite,
+            member_locks: HashMap::new(),
+            favorites: HashSet::new(),
+            with_dead: HashSet::new(),
+            after: None,
+            ended: !node.is_folder(),
+            walk,
+        };
+        listing.read_members_extras(tx, user, now)?;
+        Ok(listing)
+    }
+
+    fn read_members_extras(
+        &mut self,
+        tx: &mut dyn ReadTx,
+        user: &Uid,
+        now: i64,
+    ) -> Result<(), TreeError> {
+        let node = self.walk.require()?;
+        if !node.is_folder() {
+            return Ok(());
+        }
+        if self.wants.favorites {
+            self.favorites = tx.favorite_children(node.id, user)?;
+        }
+        if self.wants.dead {
+            self.with_dead = tx.children_with_dead_props(node.id)?;
+        }
+        if self.wants.locks && tx.any_locks()? {
+            for lock in tx.locks_on_children(node.id)? {
+                if lock.expires.is_none_or(|expires| expires > now) {
+                    self.member_locks.entry(lock.node).or_default().push(lock);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The resource itself.
+    ///
+    /// # Errors
+    /// [`TreeError::Store`].
+    pub fn target(&self, tx: &mut dyn ReadTx) -> Result<Listed, TreeError> {
+        let node = self.walk.require()?.clone();
+        let dead = if self.wants.dead { tx.dead_props(node.id)? } else { Vec::new() };
+        let (path, locks) = (self.walk.path.clone(), self.own.clone());
+        Ok(Listed { path, favorite: self.favorite, locks, dead, node })
+    }
+
+    /// The next members in byte order of their names; empty at the end.
+    ///
+    /// # Errors
+    /// [`TreeError::Store`].
+    pub fn next_page(
+        &mut self,
+        tx: &mut dyn ReadTx,
+        limit: usize,
+    ) -> Result<Vec<Listed>, TreeError> {
+        if self.ended {
+            return Ok(Vec::new());
+        }
+        let parent = self.walk.require()?.id;
+        let rows = tx.children(parent, self.after.as_deref(), limit)?;
+        self.ended = rows.len() < limit;
+        self.after = rows.last().map(|row| row.name.clone());
+        rows.into_iter().map(|row| self.member(tx, row)).collect()
+    }
+
+    fn member(&mut self, tx: &mut dyn ReadTx, node: Node) -> Result<Listed, TreeError> {
+        let path = self.walk.path.join(&node.name).unwrap_or_default();
+        let mut locks = self.inherited.clone();
+        let own = self.member_locks.remove(&node.id).unwrap_or_default();
+        locks.extend(own.into_iter().map(|lock| (path.clone(), lock)));
+        let dead = match self.with_dead.contains(&node.id) {
+            true => tx.dead_props(node.id)?,
+            false => Vec::new(),
+        };
+        Ok(Listed { favorite: self.favorites.contains(&node.id), path, locks, dead, node })
+    }
+}
+
+/// A node at a path, and where its bytes lie on the storage.
+///
+/// # Errors
+/// [`TreeError::NotFound`] and [`TreeError::Store`].
+pub fn find(
+    tx: &mut (impl crate::store::nodes::NodesRead + ?Sized),
+    owner: &Uid,
+    path: &DavPath,
+) -> Result<(Node, String), TreeError> {
+    let walk = Walk::to(tx, owner, path)?;
+    let node = walk.require()?.clone();
+    Ok((node, walk.disk_path()))
+}

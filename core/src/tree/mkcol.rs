@@ -1,0 +1,64 @@
+//! New folders: MKCOL.
+
+use super::change::Recorder;
+use super::conditions::Conditions;
+use super::locks::{Reach, check_locks};
+use super::walk::Walk;
+use super::{Actor, Tree, TreeError};
+use crate::ids::{NodeId, Uid};
+use crate::path::DavPath;
+use crate::storage::{DiskOp, Kind, Staged};
+use crate::store;
+use crate::store::nodes::{ChangeKind, Node};
+
+impl Tree {
+    /// Makes the folder `path` from an empty folder in the stage.
+    ///
+    /// # Errors
+    /// [`TreeError::Exists`] if the name is taken, by a file or a folder; [`TreeError::ParentMissing`]
+    /// and others. The staged folder is then the caller's to discard.
+    pub async fn mkcol(
+        &self,
+        actor: Actor,
+        owner: &Uid,
+        path: DavPath,
+        staged: Staged,
+        conditions: Conditions,
+    ) -> Result<Node, TreeError> {
+        let (owner, now) = (owner.clone(), self.clock.millis());
+        store::write(&self.store, move |tx| {
+            let recorder = Recorder { actor: &actor, now };
+            let walk = Walk::to(tx, &owner, &path)?;
+            if walk.target().is_some() {
+                return Err(TreeError::Exists(path));
+            }
+            let parent = walk.parent()?.id;
+            conditions.check(tx, &walk, recorder.seconds())?;
+            check_locks(tx, &walk, &recorder, &conditions, Reach::Membership)?;
+            let stamp = tx.next_stamp()?;
+            let mut node = Node {
+                id: NodeId(0),
+                parent: Some(parent),
+                name: path.name().ok_or(TreeError::Root)?.to_owned(),
+                kind: Kind::Folder,
+                size: 0,
+                mtime: recorder.seconds(),
+                created: None,
+                uploaded: recorder.seconds(),
+                content: stamp,
+                tree: stamp,
+                tag: staged.tag.clone(),
+                stage: None,
+                checksums: String::new(),
+            };
+            node.id = tx.insert_node(&node)?;
+            recorder.raise_above(tx, &walk, stamp, 0)?;
+            recorder.touch_parent(tx, parent, stamp)?;
+            recorder.log(tx, stamp, ChangeKind::Created, node.id, &walk, None)?;
+            let path = walk.disk_path();
+            tx.push_disk_op(&DiskOp::Publish { stage: staged.at.clone(), path, replaces: None })?;
+            Ok(node)
+        })
+        .await
+    }
+}

@@ -1,0 +1,143 @@
+//! New bytes at a path: PUT, and the closing MOVE of a chunked upload.
+
+use super::change::{Recorder, signed};
+use super::conditions::Conditions;
+use super::locks::{Reach, check_locks};
+use super::walk::Walk;
+use super::{Actor, Tree, TreeError};
+use crate::ids::{NodeId, Uid};
+use crate::path::DavPath;
+use crate::storage::{DiskOp, Kind, Staged};
+use crate::store::nodes::{ChangeKind, Node};
+use crate::store::{self, WriteTx};
+
+/// A file whose bytes are durable in the stage.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// Where it goes.
+    pub path: DavPath,
+    /// Its bytes.
+    pub staged: Staged,
+    /// `SHA1:…`, and others that were verified, separated by blanks.
+    pub checksums: String,
+    /// Modification time in Unix seconds, as set on the staged file.
+    pub mtime: i64,
+    /// Creation time in Unix seconds, if the client told it.
+    pub created: Option<i64>,
+    /// What must hold for it to become true.
+    pub conditions: Conditions,
+    /// A transfer whose rows go in the same commit.
+    pub upload: Option<i64>,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone)]
+pub struct PutDone {
+    /// The node as it is now.
+    pub node: Node,
+    /// Whether it is new (201) or was replaced (204).
+    pub created: bool,
+}
+
+impl Tree {
+    /// Makes a staged file the content of `put.path` in `owner`'s tree. The id of an existing file is
+    /// kept, also by the closing MOVE of a chunked upload.
+    ///
+    /// # Errors
+    /// [`TreeError`]; the staged file is then still in the stage, and the caller's to discard.
+    pub async fn put(&self, actor: Actor, owner: &Uid, put: Put) -> Result<PutDone, TreeError> {
+        let (owner, now) = (owner.clone(), self.clock.millis());
+        store::write(&self.store, move |tx| {
+            let recorder = Recorder { actor: &actor, now };
+            let walk = Walk::to(tx, &owner, &put.path)?;
+            put.conditions.check(tx, &walk, recorder.seconds())?;
+            let done = match walk.target().cloned() {
+                Some(old) => overwrite(tx, &recorder, &walk, old, &put)?,
+                None => create(tx, &recorder, &walk, &put)?,
+            };
+            if let Some(upload) = put.upload {
+                tx.remove_upload(upload)?;
+            }
+            Ok(done)
+        })
+        .await
+    }
+}
+
+fn overwrite(
+    tx: &mut dyn WriteTx,
+    recorder: &Recorder<'_>,
+    walk: &Walk,
+    old: Node,
+    put: &Put,
+) -> Result<PutDone, TreeError> {
+    if old.is_folder() {
+        return Err(TreeError::IsAFolder(walk.path.clone()));
+    }
+    check_locks(tx, walk, recorder, &put.conditions, Reach::Content)?;
+    let growth = signed(put.staged.size) - signed(old.size);
+    recorder.check_quota(walk, growth)?;
+    let stamp = tx.next_stamp()?;
+    let replaces = Some(old.tag.clone());
+    let node = Node {
+        size: put.staged.size,
+        mtime: put.mtime,
+        created: put.created.or(old.created),
+        content: stamp,
+        tree: stamp,
+        tag: put.staged.tag.clone(),
+        stage: Some(put.staged.at.clone()),
+        checksums: put.checksums.clone(),
+        ..old
+    };
+    tx.update_node(&node)?;
+    recorder.raise_above(tx, walk, stamp, growth)?;
+    recorder.log(tx, stamp, ChangeKind::Written, node.id, walk, None)?;
+    publish(tx, walk, put, replaces)?;
+    Ok(PutDone { node, created: false })
+}
+
+fn create(
+    tx: &mut dyn WriteTx,
+    recorder: &Recorder<'_>,
+    walk: &Walk,
+    put: &Put,
+) -> Result<PutDone, TreeError> {
+    let parent = walk.parent()?.id;
+    check_locks(tx, walk, recorder, &put.conditions, Reach::Membership)?;
+    let growth = signed(put.staged.size);
+    recorder.check_quota(walk, growth)?;
+    let stamp = tx.next_stamp()?;
+    let mut node = Node {
+        id: NodeId(0),
+        parent: Some(parent),
+        name: walk.path.name().ok_or(TreeError::Root)?.to_owned(),
+        kind: Kind::File,
+        size: put.staged.size,
+        mtime: put.mtime,
+        created: put.created,
+        uploaded: recorder.seconds(),
+        content: stamp,
+        tree: stamp,
+        tag: put.staged.tag.clone(),
+        stage: Some(put.staged.at.clone()),
+        checksums: put.checksums.clone(),
+    };
+    node.id = tx.insert_node(&node)?;
+    recorder.raise_above(tx, walk, stamp, growth)?;
+    recorder.touch_parent(tx, parent, stamp)?;
+    recorder.log(tx, stamp, ChangeKind::Created, node.id, walk, None)?;
+    publish(tx, walk, put, None)?;
+    Ok(PutDone { node, created: true })
+}
+
+fn publish(
+    tx: &mut dyn WriteTx,
+    walk: &Walk,
+    put: &Put,
+    replaces: Option<crate::storage::Tag>,
+) -> Result<(), TreeError> {
+    let stage = put.staged.at.clone();
+    tx.push_disk_op(&DiskOp::Publish { stage, path: walk.disk_path(), replaces })?;
+    Ok(())
+}
