@@ -1,1 +1,88 @@
-//! Bytes: staging, publishing, reading, chunked uploads.
+//! Bytes: staging, publishing, reading, copying, chunked uploads.
+//!
+//! The commit decides (design: what is acknowledged is there). A write is **staged** here, made true
+//! by one job of the index (`tree`), and **published** here afterwards: [`Publisher`] carries out
+//! the index's decided disk operations in commit order, and again after a crash those that may not
+//! have been durable. Until a file is published, reads open its stage.
+
+mod copy;
+mod error;
+mod publish;
+mod read;
+mod stage;
+
+use std::sync::Arc;
+
+pub use error::ContentError;
+pub use publish::Publisher;
+pub use read::{OpenFile, stream};
+pub use stage::{Expected, Received};
+
+use crate::clock::Clock;
+use crate::storage::{Durability, FileStorage, StagePath, Staged};
+use crate::store::Store;
+
+/// Staging and reading, over a storage.
+#[derive(Clone)]
+pub struct Content {
+    storage: Arc<dyn FileStorage>,
+    store: Arc<dyn Store>,
+    publisher: Arc<Publisher>,
+    durability: Durability,
+    clock: Clock,
+}
+
+impl Content {
+    /// Over `storage`, whose disk operations `publisher` carries out.
+    pub fn new(
+        storage: Arc<dyn FileStorage>,
+        store: Arc<dyn Store>,
+        publisher: Arc<Publisher>,
+        durability: Durability,
+        clock: Clock,
+    ) -> Self {
+        Self { storage, store, publisher, durability, clock }
+    }
+
+    /// An empty folder in the stage.
+    ///
+    /// # Errors
+    /// [`ContentError::Storage`].
+    pub async fn stage_folder(&self) -> Result<Staged, ContentError> {
+        Ok(self.storage.stage_folder(None).await?)
+    }
+
+    /// Throws a stage entry away. A failure is only logged: it costs space until the next start.
+    pub async fn discard(&self, at: &StagePath) {
+        if let Err(error) = self.storage.discard(at).await {
+            tracing::warn!(stage = at.0, %error, "a stage entry could not be removed");
+        }
+    }
+
+    /// Removes stage entries that nothing refers to: what requests left that died with an earlier
+    /// process. Call at start, after [`Publisher::recover`] and before serving.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub async fn sweep_stage(&self) -> Result<usize, ContentError> {
+        let uploads =
+            crate::store::read(&self.store, |tx| Ok::<_, ContentError>(tx.upload_stage_keys()?))
+                .await?;
+        let mut removed = 0;
+        for (at, _) in self.storage.list_stage().await? {
+            if !uploads.iter().any(|used| used.key() == at.key()) {
+                self.storage.discard(&at).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Bytes that can still be written.
+    ///
+    /// # Errors
+    /// [`ContentError::Storage`].
+    pub async fn free_space(&self) -> Result<Option<u64>, ContentError> {
+        Ok(self.storage.free_space().await?)
+    }
+}

@@ -1,0 +1,233 @@
+//! Carrying out decided disk operations: in commit order, and again after a crash.
+//!
+//! An operation is applied at once (a rename), so files are plain files within moments. It is
+//! forgotten by the index only after its folders were synced, in groups, off the path of requests.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::storage::{DiskOp, FileStorage, Tag};
+use crate::store::{self, Store, StoreError};
+
+/// How long applied operations wait for others before their folders are synced together.
+const SYNC_AFTER: Duration = Duration::from_millis(300);
+/// How many of them wait at most.
+const SYNC_COUNT: usize = 1000;
+/// Pause before an operation that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+enum Message {
+    Ops(Vec<(i64, DiskOp)>),
+    /// Answered when all operations handed over before are applied, and recorded if `synced`.
+    Settle {
+        synced: bool,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// Hands operations over to the task that applies them.
+pub struct Publisher {
+    queue: mpsc::UnboundedSender<Message>,
+}
+
+impl Publisher {
+    /// Starts the task, which ends when the publisher is dropped.
+    pub fn start(storage: Arc<dyn FileStorage>, store: Arc<dyn Store>) -> Arc<Self> {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let worker =
+            Worker { storage, store, waiting, applied: Vec::new(), retagged: HashMap::new() };
+        tokio::spawn(worker.run());
+        Arc::new(Self { queue })
+    }
+
+    /// Takes operations in commit order. The store's sink.
+    pub fn push(&self, ops: Vec<(i64, DiskOp)>) {
+        let _closing = self.queue.send(Message::Ops(ops));
+    }
+
+    /// Carries out what an earlier process decided and may not have finished, and waits for it.
+    /// Call at start, before serving.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recover(&self, store: &Arc<dyn Store>) -> Result<usize, StoreError> {
+        let ops = store::read(store, |tx| tx.disk_ops()).await?;
+        let count = ops.len();
+        if count > 0 {
+            self.push(ops);
+            self.settle(true).await;
+        }
+        Ok(count)
+    }
+
+    /// Waits until all that was decided so far is applied; with `synced` also durable and recorded.
+    pub async fn settle(&self, synced: bool) {
+        let (done, settled) = oneshot::channel();
+        if self.queue.send(Message::Settle { synced, done }).is_ok() {
+            let _closing = settled.await;
+        }
+    }
+}
+
+struct Worker {
+    storage: Arc<dyn FileStorage>,
+    store: Arc<dyn Store>,
+    waiting: mpsc::UnboundedReceiver<Message>,
+    /// Applied and not yet synced.
+    applied: Vec<(i64, DiskOp)>,
+    /// Tags that a [`DiskOp::Touch`] changed, for operations that were decided before the index
+    /// learnt it.
+    retagged: HashMap<Tag, Tag>,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        loop {
+            let message = match self.applied.is_empty() {
+                true => self.waiting.recv().await,
+                false => match tokio::time::timeout(SYNC_AFTER, self.waiting.recv()).await {
+                    Ok(message) => message,
+                    Err(_) => {
+                        self.record().await;
+                        continue;
+                    }
+                },
+            };
+            match message {
+                Some(Message::Ops(ops)) => self.apply(ops).await,
+                Some(Message::Settle { synced, done }) => {
+                    if synced {
+                        self.record().await;
+                    }
+                    let _gone = done.send(());
+                }
+                None => break,
+            }
+            if self.applied.len() >= SYNC_COUNT {
+                self.record().await;
+            }
+        }
+        self.record().await;
+    }
+
+    /// Applies operations in order; one that fails is tried again until it goes, since the index
+    /// has decided it and all later ones may depend on it.
+    async fn apply(&mut self, ops: Vec<(i64, DiskOp)>) {
+        let mut rest: Vec<(i64, DiskOp)> = ops;
+        while !rest.is_empty() {
+            let translated = rest.iter().map(|(_, op)| self.translate(op)).collect();
+            let results = self.storage.apply(translated).await;
+            let mut failed = results.len() < rest.len();
+            let mut done = 0;
+            for (result, (id, op)) in results.into_iter().zip(&rest) {
+                match result {
+                    Ok(applied) => {
+                        done += 1;
+                        if let Some(kept) = applied.kept {
+                            tracing::warn!(
+                                op = *id,
+                                kept,
+                                "a file that was changed on the disk was kept aside"
+                            );
+                        }
+                        if let (Some(to), Some(from)) = (applied.tag, touched(op)) {
+                            self.retag(from.clone(), to);
+                        }
+                    }
+                    Err(error) => {
+                        tracing::error!(op = *id, %error, "a decided change could not be published yet");
+                        failed = true;
+                        break;
+                    }
+                }
+            }
+            self.applied.extend(rest.drain(..done));
+            if failed {
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+
+    fn translate(&self, op: &DiskOp) -> DiskOp {
+        let mut op = op.clone();
+        let tag = match &mut op {
+            DiskOp::Publish { replaces, .. } => replaces.as_mut(),
+            DiskOp::Move { tag, .. } | DiskOp::Remove { tag, .. } | DiskOp::Touch { tag, .. } => {
+                Some(tag)
+            }
+        };
+        if let Some(tag) = tag {
+            while let Some(newer) = self.retagged.get(tag) {
+                *tag = newer.clone();
+            }
+        }
+        op
+    }
+
+    fn retag(&mut self, from: Tag, to: Tag) {
+        let from = self.newest(from);
+        if from == to {
+            return;
+        }
+        self.retagged.insert(from.clone(), to.clone());
+        self.store.submit(Box::new(move |tx| {
+            let result = tx.retag(&from, &to);
+            store::JobDone {
+                keep: result.is_ok(),
+                finish: Box::new(move |committed| {
+                    if let Err(error) = result.and(committed) {
+                        tracing::error!(%error, "a changed tag could not be recorded");
+                    }
+                }),
+            }
+        }));
+    }
+
+    fn newest(&self, mut tag: Tag) -> Tag {
+        while let Some(newer) = self.retagged.get(&tag) {
+            tag = newer.clone();
+        }
+        tag
+    }
+
+    /// Syncs the folders of what was applied, then lets the index forget the operations.
+    async fn record(&mut self) {
+        if self.applied.is_empty() {
+            return;
+        }
+        let paths = self.applied.iter().flat_map(|(_, op)| paths_of(op)).collect();
+        if let Err(error) = self.storage.sync(paths).await {
+            // Not recorded: they are applied again after a restart, which does no harm.
+            tracing::error!(%error, "published files could not be made durable");
+            tokio::time::sleep(RETRY).await;
+            return;
+        }
+        let ids: Vec<i64> = self.applied.drain(..).map(|(id, _)| id).collect();
+        let recorded = store::write(&self.store, move |tx| tx.disk_ops_done(&ids)).await;
+        if let Err(error) = recorded {
+            tracing::error!(%error, "published files could not be recorded");
+        }
+        if self.retagged.len() > SYNC_COUNT {
+            self.retagged.clear();
+        }
+    }
+}
+
+fn touched(op: &DiskOp) -> Option<&Tag> {
+    match op {
+        DiskOp::Touch { tag, .. } => Some(tag),
+        _ => None,
+    }
+}
+
+fn paths_of(op: &DiskOp) -> Vec<String> {
+    match op {
+        DiskOp::Publish { path, .. } | DiskOp::Remove { path, .. } | DiskOp::Touch { path, .. } => {
+            vec![path.clone()]
+        }
+        DiskOp::Move { from, to, .. } => vec![from.clone(), to.clone()],
+    }
+}

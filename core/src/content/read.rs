@@ -1,0 +1,92 @@
+//! Opening the bytes that a row describes, whatever state of publication they are in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::{Content, ContentError};
+use crate::storage::{ReadFile, StorageError};
+use crate::store;
+use crate::store::nodes::{Node, locate};
+use crate::wire::StreamBroken;
+
+/// Bytes read at once while streaming.
+const PIECE: usize = 512 * 1024;
+/// Pieces that wait for a slow client.
+const AHEAD: usize = 2;
+/// How often the row is read again when file and row do not match.
+const TRIES: usize = 4;
+
+/// An open file and the row that describes exactly its bytes.
+pub struct OpenFile {
+    /// The row.
+    pub node: Node,
+    /// The bytes.
+    pub file: Arc<dyn ReadFile>,
+}
+
+impl Content {
+    /// Opens the bytes of a file. If the row has moved on meanwhile, the newer row is opened, and
+    /// given back: never one etag over other bytes.
+    ///
+    /// # Errors
+    /// [`ContentError::Gone`] if the node is no more, [`ContentError::Changed`] if the file on the
+    /// disk is not the index's, also after all that was decided has been published.
+    pub async fn open(&self, node: Node, disk_path: String) -> Result<OpenFile, ContentError> {
+        let (mut node, mut disk_path) = (node, disk_path);
+        for attempt in 0..TRIES {
+            match self.open_now(&node, &disk_path).await {
+                Ok(file) => return Ok(OpenFile { node, file: Arc::from(file) }),
+                Err(StorageError::NotFound(_) | StorageError::Changed(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            // First what is decided becomes visible, then the row says what should be there.
+            self.publisher.settle(attempt > 0).await;
+            let id = node.id;
+            let found = store::read(&self.store, move |tx| locate(tx, id)).await?;
+            let found = found.ok_or(ContentError::Gone)?;
+            (node, disk_path) = (found.node, found.home.disk_path(&found.path));
+        }
+        Err(ContentError::Changed)
+    }
+
+    async fn open_now(&self, node: &Node, path: &str) -> Result<Box<dyn ReadFile>, StorageError> {
+        if let Some(stage) = &node.stage {
+            match self.storage.open_staged(stage).await {
+                Err(StorageError::NotFound(_)) => {}
+                opened => return opened,
+            }
+        }
+        self.storage.open(path, &node.tag).await
+    }
+}
+
+/// Streams a range of a file. A file that turns out shorter breaks the stream: better no answer than
+/// a wrong one.
+pub fn stream(
+    file: Arc<dyn ReadFile>,
+    range: Range<u64>,
+) -> mpsc::Receiver<Result<Bytes, StreamBroken>> {
+    let (sender, pieces) = mpsc::channel(AHEAD);
+    tokio::spawn(async move {
+        let mut offset = range.start;
+        while offset < range.end {
+            let want = usize::try_from(range.end - offset).unwrap_or(PIECE).min(PIECE);
+            let piece = match file.read_at(offset, want).await {
+                Ok(piece) if piece.is_empty() => {
+                    Err(StreamBroken("the file is shorter now".into()))
+                }
+                Ok(piece) => Ok(piece),
+                Err(error) => Err(StreamBroken(error.to_string())),
+            };
+            let broken = piece.is_err();
+            offset += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            if sender.send(piece).await.is_err() || broken {
+                break;
+            }
+        }
+    });
+    pieces
+}
