@@ -58,8 +58,6 @@ pub trait WriteTx:
     + uploads::UploadsWrite
     + accounts::AccountsWrite
 {
-    /// This transaction as one to read from.
-    fn as_read(&mut self) -> &mut dyn ReadTx;
 }
 
 /// What a job leaves behind.

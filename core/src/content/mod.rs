@@ -10,6 +10,7 @@ mod error;
 mod publish;
 mod read;
 mod stage;
+mod upload;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub use error::ContentError;
 pub use publish::Publisher;
 pub use read::{OpenFile, stream};
 pub use stage::{Expected, Received};
+pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError};
 
 use crate::clock::Clock;
 use crate::storage::{Durability, FileStorage, StagePath, Staged};
@@ -30,6 +32,7 @@ pub struct Content {
     publisher: Arc<Publisher>,
     durability: Durability,
     clock: Clock,
+    running: Arc<upload::Running>,
 }
 
 impl Content {
@@ -41,7 +44,7 @@ impl Content {
         durability: Durability,
         clock: Clock,
     ) -> Self {
-        Self { storage, store, publisher, durability, clock }
+        Self { storage, store, publisher, durability, clock, running: Arc::default() }
     }
 
     /// An empty folder in the stage.

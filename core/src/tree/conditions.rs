@@ -5,7 +5,7 @@ use super::locks::locks_covering;
 use super::walk::Walk;
 use crate::path::DavPath;
 use crate::proto::conditions::{EtagCondition, IfCondition, IfState};
-use crate::store::WriteTx;
+use crate::store::ReadTx;
 
 /// What a request demands of the state it meets.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +53,7 @@ impl Conditions {
     /// Refuses if the target of `walk` is not in the demanded state.
     pub(crate) fn check(
         &self,
-        tx: &mut dyn WriteTx,
+        tx: &mut dyn ReadTx,
         walk: &Walk,
         now: i64,
     ) -> Result<(), TreeError> {
@@ -83,7 +83,7 @@ impl Conditions {
 }
 
 impl IfClause {
-    fn holds(&self, tx: &mut dyn WriteTx, walk: &Walk, now: i64) -> Result<bool, TreeError> {
+    fn holds(&self, tx: &mut dyn ReadTx, walk: &Walk, now: i64) -> Result<bool, TreeError> {
         let other;
         let walk = match &self.target {
             IfTarget::Request => Some(walk),

@@ -238,8 +238,8 @@ fn alive(lock: &Lock, now: i64) -> bool {
 }
 
 /// Locks that protect the target: its own, and those with depth infinity above it. With their roots.
-pub(crate) fn locks_covering<T: ReadTx + ?Sized>(
-    tx: &mut T,
+pub(crate) fn locks_covering(
+    tx: &mut dyn ReadTx,
     walk: &Walk,
     now: i64,
 ) -> Result<Vec<(DavPath, Lock)>, TreeError> {
@@ -261,7 +261,7 @@ pub(crate) fn locks_covering<T: ReadTx + ?Sized>(
 
 /// Locks on what lies below the target, with the paths of their roots.
 fn locks_below(
-    tx: &mut dyn WriteTx,
+    tx: &mut dyn ReadTx,
     walk: &Walk,
     now: i64,
 ) -> Result<Vec<(DavPath, Lock)>, TreeError> {
@@ -277,7 +277,7 @@ fn locks_below(
 
 /// Path of `node`, which lies below `top`, where `walk` ended.
 fn path_below(
-    tx: &mut dyn WriteTx,
+    tx: &mut dyn ReadTx,
     walk: &Walk,
     top: NodeId,
     node: NodeId,
@@ -299,7 +299,7 @@ fn path_below(
 /// Refuses a change that a lock forbids: one whose token is not submitted, or which is another
 /// user's (§7.5: a token is of no use to strangers).
 pub(crate) fn check_locks(
-    tx: &mut dyn WriteTx,
+    tx: &mut dyn ReadTx,
     walk: &Walk,
     recorder: &Recorder<'_>,
     conditions: &Conditions,
@@ -333,7 +333,7 @@ pub(crate) fn check_locks(
 
 /// Locks with depth 0 on the folder above: they protect its set of members (§7.4).
 fn membership_locks(
-    tx: &mut dyn WriteTx,
+    tx: &mut dyn ReadTx,
     walk: &Walk,
     now: i64,
 ) -> Result<Vec<(DavPath, Lock)>, TreeError> {

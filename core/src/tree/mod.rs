@@ -37,7 +37,7 @@ pub use error::TreeError;
 pub use listing::{Listed, Listing, Wants, find};
 pub use locks::{LockGranted, LockRequest, Unlock};
 pub use props::{PropChange, PropOutcome};
-pub use put::{Put, PutDone};
+pub use put::{Foreseen, Put, PutDone};
 pub use relocate::{Destination, Relocated};
 
 use crate::clock::Clock;

@@ -141,3 +141,47 @@ fn publish(
     tx.push_disk_op(&DiskOp::Publish { stage, path: walk.disk_path(), replaces })?;
     Ok(())
 }
+
+/// What is known of a write before its body is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Foreseen {
+    /// Whether a file is there already.
+    pub exists: bool,
+    /// Most bytes that the new content may have by the quota; `None` for any.
+    pub room: Option<u64>,
+}
+
+impl Tree {
+    /// Refuses, before any byte is read, a write that would be refused at its commit as things are
+    /// now. The commit checks again.
+    ///
+    /// # Errors
+    /// [`TreeError`].
+    pub async fn foresee_put(
+        &self,
+        actor: Actor,
+        owner: &Uid,
+        path: DavPath,
+        length: Option<u64>,
+        conditions: Conditions,
+    ) -> Result<Foreseen, TreeError> {
+        let (owner, now) = (owner.clone(), self.clock.millis());
+        store::read(&self.store, move |tx| {
+            let recorder = Recorder { actor: &actor, now };
+            let walk = Walk::to(tx, &owner, &path)?;
+            conditions.check(tx, &walk, recorder.seconds())?;
+            let old = match walk.target() {
+                Some(node) if node.is_folder() => return Err(TreeError::IsAFolder(path)),
+                Some(node) => node.size,
+                None => walk.parent().map(|_| 0)?,
+            };
+            let exists = walk.target().is_some();
+            let reach = if exists { Reach::Content } else { Reach::Membership };
+            check_locks(tx, &walk, &recorder, &conditions, reach)?;
+            recorder.check_quota(&walk, signed(length.unwrap_or(0)) - signed(old))?;
+            let free = actor.quota.map(|quota| quota.saturating_sub(walk.root().size));
+            Ok(Foreseen { exists, room: free.map(|free| free.saturating_add(old)) })
+        })
+        .await
+    }
+}
