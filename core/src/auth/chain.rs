@@ -1,0 +1,178 @@
+//! Asking providers for a password, in the order of `server.toml`, and keeping the account of who
+//! answered.
+//!
+//! An account is keyed by (provider, immutable subject). Its user id is chosen once, at the first
+//! login, from the login name, and is never given to anybody else.
+
+use std::sync::Arc;
+
+use moonsail_sdk::auth::{Auth as Answer, Call, DynAuthenticator, Identity};
+use moonsail_sdk::secret::Secret;
+
+use super::{Auth, AuthError};
+use crate::ids::Uid;
+use crate::store::accounts::User;
+use crate::store::{self, StoreError, WriteTx};
+
+/// How many user ids are tried for a login whose name is taken.
+const MAX_TRIES: usize = 100;
+
+/// What the chain found out.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The password belongs to this account.
+    Known(String, Identity),
+    /// Nobody knows the login, or its provider says the password is wrong.
+    Wrong,
+    /// The account may not log in.
+    Disabled,
+}
+
+/// Asks each provider until one decides.
+///
+/// # Errors
+/// [`AuthError::Unavailable`] if a provider cannot be asked: those after it must not get a say on
+/// an account that might be its own.
+pub(crate) async fn ask(
+    chain: &[(String, Arc<dyn DynAuthenticator>)],
+    call: &Call,
+    login: &str,
+    password: &Secret,
+) -> Result<Verdict, AuthError> {
+    for (name, provider) in chain {
+        match provider.check_password(call, login, password).await {
+            Ok(Answer::Ok(identity)) => return Ok(Verdict::Known(name.clone(), identity)),
+            Ok(Answer::Next) => {}
+            Ok(Answer::Denied) => return Ok(Verdict::Wrong),
+            Ok(Answer::Disabled) => return Ok(Verdict::Disabled),
+            Err(error) => {
+                tracing::error!(provider = name, request = call.request_id, %error, "login cannot be checked");
+                return Err(AuthError::unavailable());
+            }
+        }
+    }
+    Ok(Verdict::Wrong)
+}
+
+impl Auth {
+    /// The account of an identity, made at its first login and brought up to date at each later one.
+    pub(crate) async fn account_of(
+        &self,
+        provider: String,
+        identity: Identity,
+    ) -> Result<User, AuthError> {
+        let now = self.clock.seconds();
+        let user = store::write(&self.store, move |tx| -> Result<User, StoreError> {
+            match tx.user_by_subject(&provider, &identity.subject)? {
+                Some(user) => update(tx, user, &identity, now),
+                None => first_login(tx, &provider, &identity, now),
+            }
+        })
+        .await?;
+        Ok(user)
+    }
+}
+
+fn update(
+    tx: &mut dyn WriteTx,
+    mut user: User,
+    identity: &Identity,
+    now: i64,
+) -> Result<User, StoreError> {
+    if let Some(name) = &identity.display_name {
+        user.display_name.clone_from(name);
+    }
+    if identity.email.is_some() {
+        user.email.clone_from(&identity.email);
+    }
+    user.quota = identity.quota.or(user.quota);
+    user.last_login = Some(now);
+    tx.update_user(&user)?;
+    if let Some(groups) = &identity.groups {
+        set_groups(tx, &user.uid, groups)?;
+    }
+    Ok(user)
+}
+
+fn first_login(
+    tx: &mut dyn WriteTx,
+    provider: &str,
+    identity: &Identity,
+    now: i64,
+) -> Result<User, StoreError> {
+    for uid in candidates(&identity.login) {
+        let user = User {
+            uid,
+            provider: provider.to_owned(),
+            subject: identity.subject.clone(),
+            display_name: identity.display_name.clone().unwrap_or_else(|| identity.login.clone()),
+            email: identity.email.clone(),
+            password: None,
+            quota: identity.quota,
+            enabled: true,
+            admin: false,
+            language: "en".to_owned(),
+            created: now,
+            last_login: Some(now),
+        };
+        if tx.insert_user(&user)? {
+            set_groups(tx, &user.uid, identity.groups.as_deref().unwrap_or_default())?;
+            tracing::info!(uid = %user.uid, provider, "first login");
+            return Ok(user);
+        }
+    }
+    Err(StoreError::Failed(format!("no user id is left for a login of {provider}")))
+}
+
+/// Makes `groups` the groups of `uid`, creating those that are missing.
+pub(crate) fn set_groups(
+    tx: &mut dyn WriteTx,
+    uid: &Uid,
+    groups: &[String],
+) -> Result<(), StoreError> {
+    for group in tx.groups_of(uid)?.iter().filter(|group| !groups.contains(group)) {
+        tx.set_member(group, uid, false)?;
+    }
+    for group in groups {
+        tx.insert_group(group)?;
+        tx.set_member(group, uid, true)?;
+    }
+    Ok(())
+}
+
+/// User ids for a login: itself with forbidden characters replaced, then numbered.
+fn candidates(login: &str) -> impl Iterator<Item = Uid> {
+    let mut base: String = login
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "_.@-".contains(c) { c } else { '_' })
+        .take(60)
+        .collect();
+    if base.starts_with('.') || base.is_empty() {
+        base.insert(0, '_');
+    }
+    base.truncate(60);
+    std::iter::once(base.clone())
+        .chain((2..=MAX_TRIES).map(move |number| format!("{base}_{number}")))
+        .filter_map(|text| Uid::parse(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_are_made_from_any_login() {
+        for (login, first, second) in [
+            ("alice", "alice", "alice_2"),
+            ("Alice.B@example.org", "Alice.B@example.org", "Alice.B@example.org_2"),
+            ("Jörg Müller", "J_rg_M_ller", "J_rg_M_ller_2"),
+            ("../../etc", "_.._.._etc", "_.._.._etc_2"),
+            ("DOMAIN\\bob", "DOMAIN_bob", "DOMAIN_bob_2"),
+            ("", "_", "__2"),
+        ] {
+            let ids: Vec<Uid> = candidates(login).take(2).collect();
+            assert_eq!([ids[0].as_str(), ids[1].as_str()], [first, second], "{login:?}");
+        }
+        assert!(candidates(&"x".repeat(500)).count() == MAX_TRIES);
+    }
+}

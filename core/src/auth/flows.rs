@@ -1,0 +1,235 @@
+//! Login flow v2: an app asks for a flow, its user grants it in a browser, the app fetches an app
+//! password once.
+//!
+//! | State   | Poll                | Browser                        |
+//! |---------|---------------------|--------------------------------|
+//! | started | pending             | may open it                    |
+//! | opened  | pending             | the opener may grant it        |
+//! | granted | app password, once  | refused                        |
+//! | over    | unknown             | refused                        |
+//!
+//! A flow lives 20 minutes (server `core/Db/LoginFlowV2Mapper.php`: 1200 s). Its two tokens are
+//! independent; the app password is made when it is fetched, so none exists that nobody holds.
+
+use std::net::IpAddr;
+
+use moonsail_sdk::secret::Secret;
+
+use super::tokens::{NewToken, generate, shown_name};
+use super::{Auth, AuthError, throttle};
+use crate::ids::{Uid, random_token};
+use crate::store::accounts::LoginFlow;
+use crate::store::{self, StoreError};
+
+/// Letters of a poll or login token, as the apps know them.
+const TOKEN_LETTERS: usize = 128;
+
+/// A flow that was just started.
+#[derive(Debug)]
+pub struct StartedFlow {
+    /// For the app.
+    pub poll_token: Secret,
+    /// For the browser.
+    pub login_token: Secret,
+}
+
+/// What a granted flow gives its app, once.
+#[derive(Debug)]
+pub struct GrantedFlow {
+    /// Base URL as the granting browser saw it.
+    pub server: String,
+    /// Login to send with the app password.
+    pub login_name: String,
+    /// The app password.
+    pub app_password: Secret,
+}
+
+/// Why a flow cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowError {
+    /// Never started, over, or already fetched.
+    #[error("the login flow is unknown or over")]
+    Unknown,
+    /// Opened before, by another browser perhaps.
+    #[error("the login flow was opened before")]
+    AlreadyOpened,
+    /// Granted before.
+    #[error("the login flow was granted before")]
+    AlreadyGranted,
+    /// See [`AuthError`].
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+}
+
+impl From<StoreError> for FlowError {
+    fn from(error: StoreError) -> Self {
+        Self::Auth(error.into())
+    }
+}
+
+impl Auth {
+    /// Starts a flow for the app that calls itself `client`.
+    ///
+    /// # Errors
+    /// [`AuthError::Throttled`] if the address started too many; [`AuthError::Unavailable`].
+    pub async fn start_flow(
+        &self,
+        ip: IpAddr,
+        client: &str,
+        server: &str,
+    ) -> Result<StartedFlow, AuthError> {
+        let address = throttle::address_key(&self.keys, "flow", ip);
+        self.flow_starts
+            .count(&[address], self.clock.millis())
+            .map_err(|retry_after| AuthError::Throttled { retry_after })?;
+        let started = StartedFlow {
+            poll_token: Secret::new(random_token(TOKEN_LETTERS)),
+            login_token: Secret::new(random_token(TOKEN_LETTERS)),
+        };
+        let flow = LoginFlow {
+            poll_hash: self.poll_hash(started.poll_token.reveal()),
+            login_hash: self.login_hash(started.login_token.reveal()),
+            client: shown_name(client),
+            created: self.clock.seconds(),
+            granted: None,
+            server: server.to_owned(),
+            opened: false,
+        };
+        store::write(&self.store, move |tx| tx.put_flow(&flow)).await?;
+        Ok(started)
+    }
+
+    /// Opens a flow in a browser, which is possible once.
+    ///
+    /// # Errors
+    /// [`FlowError`].
+    pub async fn open_flow(&self, login_token: &str) -> Result<(), FlowError> {
+        let hash = self.login_hash(login_token);
+        let oldest = self.oldest_flow();
+        store::write(&self.store, move |tx| {
+            let mut flow = alive(tx.flow_by_login(&hash)?, oldest)?;
+            if flow.opened {
+                return Err(FlowError::AlreadyOpened);
+            }
+            flow.opened = true;
+            Ok(tx.put_flow(&flow)?)
+        })
+        .await
+    }
+
+    /// The name of the app of an opened flow that was not granted yet.
+    ///
+    /// # Errors
+    /// [`FlowError`].
+    pub async fn opened_flow(&self, login_token: &str) -> Result<String, FlowError> {
+        let hash = self.login_hash(login_token);
+        let oldest = self.oldest_flow();
+        store::read(&self.store, move |tx| {
+            let flow = alive(tx.flow_by_login(&hash)?, oldest)?;
+            match flow.granted {
+                None if flow.opened => Ok(flow.client),
+                None => Err(FlowError::Unknown),
+                Some(_) => Err(FlowError::AlreadyGranted),
+            }
+        })
+        .await
+    }
+
+    /// Grants an opened flow to `uid`. The caller has checked session, state token and click.
+    ///
+    /// # Errors
+    /// [`FlowError`].
+    pub async fn grant_flow(
+        &self,
+        login_token: &str,
+        uid: &Uid,
+        server: &str,
+    ) -> Result<(), FlowError> {
+        let hash = self.login_hash(login_token);
+        let oldest = self.oldest_flow();
+        let (uid, server) = (uid.clone(), server.to_owned());
+        store::write(&self.store, move |tx| {
+            let mut flow = alive(tx.flow_by_login(&hash)?, oldest)?;
+            if !flow.opened {
+                return Err(FlowError::Unknown);
+            }
+            if flow.granted.is_some() {
+                return Err(FlowError::AlreadyGranted);
+            }
+            tracing::info!(%uid, client = ?flow.client, "app granted access");
+            // The id logs in as well as any other name, and stays when a mail address changes.
+            flow.granted = Some((uid.clone(), uid.to_string()));
+            flow.server = server;
+            Ok(tx.put_flow(&flow)?)
+        })
+        .await
+    }
+
+    /// The answer to a poll; `None` while the user has not decided.
+    ///
+    /// # Errors
+    /// [`FlowError::Unknown`]; polls for unknown flows are counted, by themselves, and at last
+    /// [`AuthError::Throttled`]. Pending ones are not counted: apps poll every second.
+    pub async fn poll_flow(
+        &self,
+        ip: IpAddr,
+        poll_token: &str,
+    ) -> Result<Option<GrantedFlow>, FlowError> {
+        let poll_hash = self.poll_hash(poll_token);
+        let (oldest, now) = (self.oldest_flow(), self.clock.seconds());
+        // Most polls find nothing new: they ask a snapshot, not the queue of writes.
+        let hash = poll_hash.clone();
+        let found = store::read(&self.store, move |tx| -> Result<bool, FlowError> {
+            Ok(alive(tx.flow_by_poll(&hash)?, oldest)?.granted.is_some())
+        })
+        .await;
+        match found {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(FlowError::Unknown) => return Err(self.count_unknown_poll(ip)),
+            Err(error) => return Err(error),
+        }
+        let app_password = generate();
+        let token_hash = hex::encode(self.token_mac(app_password.reveal()));
+        let (server, login_name) = store::write(&self.store, move |tx| {
+            let flow = alive(tx.flow_by_poll(&poll_hash)?, oldest)?;
+            let (uid, login) = flow.granted.ok_or(FlowError::Unknown)?;
+            tx.remove_flow(&poll_hash)?;
+            match tx.user(uid.as_str())? {
+                Some(user) if user.enabled => {}
+                _ => return Err(FlowError::Unknown),
+            }
+            let token = NewToken::full(uid, login.clone(), flow.client).row(token_hash, now);
+            tx.insert_token(&token)?;
+            Ok::<_, FlowError>((flow.server, login))
+        })
+        .await?;
+        Ok(Some(GrantedFlow { server, login_name, app_password }))
+    }
+
+    fn count_unknown_poll(&self, ip: IpAddr) -> FlowError {
+        let address = throttle::address_key(&self.keys, "poll", ip);
+        match self.failures.count(&[address], self.clock.millis()) {
+            Ok(_) => FlowError::Unknown,
+            Err(retry_after) => FlowError::Auth(AuthError::Throttled { retry_after }),
+        }
+    }
+
+    /// Flows made before this (Unix seconds) are over.
+    fn oldest_flow(&self) -> i64 {
+        let lifetime = i64::try_from(self.settings.flow_lifetime.as_secs()).unwrap_or(i64::MAX);
+        self.clock.seconds().saturating_sub(lifetime)
+    }
+
+    fn poll_hash(&self, token: &str) -> String {
+        self.keys.hex("flow-poll", &[token.as_bytes()])
+    }
+
+    fn login_hash(&self, token: &str) -> String {
+        self.keys.hex("flow-login", &[token.as_bytes()])
+    }
+}
+
+fn alive(flow: Option<LoginFlow>, oldest: i64) -> Result<LoginFlow, FlowError> {
+    flow.filter(|flow| flow.created > oldest).ok_or(FlowError::Unknown)
+}

@@ -1,0 +1,125 @@
+//! App passwords for who is already in: `core/getapppassword`, its one-time form, `rotate` and
+//! `DELETE core/apppassword`. The OCS room routes them here and writes the answers.
+
+use http::HeaderMap;
+use moonsail_sdk::secret::Secret;
+
+use super::credentials::Credentials;
+use super::tokens::{NewToken, generate, logins_of, token_and_owner};
+use super::{Access, Auth, AuthError, Principal};
+use crate::store::{self, StoreError};
+
+/// Why no app password was made or removed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppPasswordError {
+    /// Asked with an app password: one cannot make another. Android takes this 403 as "I have one".
+    #[error("You cannot request an new apppassword with an apppassword")]
+    HasToken,
+    /// Asked without an app password.
+    #[error("no app password in use")]
+    NoToken,
+    /// See [`AuthError`].
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+}
+
+impl From<StoreError> for AppPasswordError {
+    fn from(error: StoreError) -> Self {
+        Self::Auth(error.into())
+    }
+}
+
+impl Auth {
+    /// `GET core/getapppassword`: an app password in place of the real one. `client` is the app's name.
+    ///
+    /// # Errors
+    /// [`AppPasswordError`].
+    pub async fn exchange_password(
+        &self,
+        principal: &Principal,
+        client: &str,
+    ) -> Result<Secret, AppPasswordError> {
+        if principal.access.is_token() {
+            return Err(AppPasswordError::HasToken);
+        }
+        let new = NewToken::full(principal.uid.clone(), principal.login.clone(), client);
+        Ok(self.create_token(new).await?)
+    }
+
+    /// `GET core/getapppassword-onetime`: exchanges the one-time token in the Basic field of a
+    /// request for an app password. Not through [`Auth::authenticate`]: there, such a token is void.
+    ///
+    /// # Errors
+    /// [`AppPasswordError::Auth`] with [`AuthError::BadCredentials`] for anything but a one-time
+    /// token that is still good.
+    pub async fn exchange_one_time(
+        &self,
+        headers: &HeaderMap,
+        client: &str,
+    ) -> Result<Secret, AppPasswordError> {
+        let Credentials::Basic { login, password } = Credentials::parse(headers)? else {
+            return Err(AuthError::BadCredentials.into());
+        };
+        let hash = hex::encode(self.token_mac(password.reveal()));
+        let app_password = generate();
+        let new_hash = hex::encode(self.token_mac(app_password.reveal()));
+        let (client, now) = (client.to_owned(), self.clock.seconds());
+        store::write(&self.store, move |tx| {
+            let bad = AppPasswordError::Auth(AuthError::BadCredentials);
+            let Some((token, user)) = token_and_owner(tx.as_read(), &hash)? else {
+                return Err(bad);
+            };
+            let over = token.expires.is_some_and(|end| end <= now);
+            let named = logins_of(&token, &user).contains(&login.to_lowercase());
+            if !token.one_time || token.wipe || over || !named || !user.enabled {
+                return Err(bad);
+            }
+            // Removed in the transaction that makes its successor: of two racing exchanges one wins.
+            if !tx.remove_token(token.id)? {
+                return Err(bad);
+            }
+            let new = NewToken::full(user.uid, token.login, client);
+            tx.insert_token(&new.row(new_hash, now))?;
+            Ok(())
+        })
+        .await?;
+        Ok(app_password)
+    }
+
+    /// `POST core/apppassword/rotate`: a new secret for the app password in use, with its scopes.
+    /// The old one is void when this returns.
+    ///
+    /// # Errors
+    /// [`AppPasswordError`].
+    pub async fn rotate_token(&self, principal: &Principal) -> Result<Secret, AppPasswordError> {
+        let Access::Token { id, .. } = principal.access else {
+            return Err(AppPasswordError::NoToken);
+        };
+        let app_password = generate();
+        let hash = hex::encode(self.token_mac(app_password.reveal()));
+        let uid = principal.uid.clone();
+        store::write(&self.store, move |tx| {
+            let mut tokens = tx.tokens_of(&uid)?.into_iter();
+            let token = tokens.find(|token| token.id == id);
+            let mut token = token.ok_or(AppPasswordError::Auth(AuthError::BadCredentials))?;
+            token.hash = hash;
+            Ok::<_, AppPasswordError>(tx.update_token(&token)?)
+        })
+        .await?;
+        self.forget(&principal.uid);
+        Ok(app_password)
+    }
+
+    /// `DELETE core/apppassword`: revokes the app password in use.
+    ///
+    /// # Errors
+    /// [`AppPasswordError`].
+    pub async fn revoke_own_token(&self, principal: &Principal) -> Result<(), AppPasswordError> {
+        let Access::Token { id, .. } = principal.access else {
+            return Err(AppPasswordError::NoToken);
+        };
+        // Revoked by another request a moment ago is as good.
+        let _existed = self.revoke_token(&principal.uid, id).await?;
+        Ok(())
+    }
+}
