@@ -22,7 +22,7 @@ impl EntityTag {
     ///
     /// # Errors
     /// If it is empty, has one quote only, or text behind the closing quote.
-    fn parse(text: &str, field: &'static str) -> Result<Self, HeaderError> {
+    pub(super) fn parse(text: &str, field: &'static str) -> Result<Self, HeaderError> {
         let (weak, rest) = match text.strip_prefix("W/").or_else(|| text.strip_prefix("w/")) {
             Some(rest) => (true, rest),
             None => (false, text),

@@ -5,4 +5,7 @@
 
 pub mod checksum;
 pub mod conditions;
+pub mod dates;
 pub mod error;
+pub mod mtime;
+pub mod range;
