@@ -6,6 +6,12 @@
 pub mod checksum;
 pub mod conditions;
 pub mod dates;
+pub mod depth;
+pub mod destination;
 pub mod error;
+pub mod host;
+pub mod lock_token;
 pub mod mtime;
+pub mod overwrite;
 pub mod range;
+pub mod timeout;
