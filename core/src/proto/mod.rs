@@ -3,15 +3,19 @@
 //! Each file holds one field or one format: the type, `parse`, and where we also send it, `write`
 //! or `Display`. What is refused here is a 400; nothing here panics on any input.
 
+pub mod authorization;
 pub mod checksum;
 pub mod conditions;
+pub mod cookie;
 pub mod dates;
 pub mod depth;
 pub mod destination;
 pub mod error;
+pub mod forwarded;
 pub mod host;
 pub mod lock_token;
 pub mod mtime;
 pub mod overwrite;
 pub mod range;
 pub mod timeout;
+pub mod user_agent;
