@@ -5,15 +5,19 @@
 
 pub mod authorization;
 pub mod checksum;
+pub mod chunk_name;
 pub mod conditions;
 pub mod cookie;
 pub mod dates;
 pub mod depth;
 pub mod destination;
+pub mod disposition;
 pub mod error;
+pub mod form;
 pub mod forwarded;
 pub mod host;
 pub mod lock_token;
+pub mod media_type;
 pub mod mtime;
 pub mod overwrite;
 pub mod range;
