@@ -55,8 +55,9 @@ impl Destination {
         // The wholly encoded shape has `%3A` before the port too.
         let authority = percent_decode_str(authority).decode_utf8().map_err(|_| bad("host"))?;
         let host = parse_host(&authority).map_err(|_| bad("not a host name"))?;
-        let path = encoded_path(path);
-        Ok(Self { host: Some(host), path: if path.is_empty() { "/".to_owned() } else { path } })
+        // Without a path it is the root (RFC 9110 §4.2.3), whatever query follows.
+        let path = if path.starts_with('/') { encoded_path(path) } else { "/".to_owned() };
+        Ok(Self { host: Some(host), path })
     }
 }
 
@@ -111,6 +112,7 @@ mod tests {
             ("http%3a//h/a", Some("h"), "/a", "lower-case hex"),
             ("HTTP://h/a?b#c", Some("h"), "/a", "RFC 3986 §3.1: any case; no query"),
             ("http://h", Some("h"), "/", "RFC 9110 §4.2.3"),
+            ("http://h?a b", Some("h"), "/", "a query behind the host, raw"),
             ("/a//b/", None, "/a//b/", "clients.md §16: `//` is normalised later"),
             ("http://h/%2541", Some("h"), "/%2541", "decoded once"),
         ] {

@@ -26,3 +26,6 @@ pub mod overwrite;
 pub mod range;
 pub mod timeout;
 pub mod user_agent;
+
+#[cfg(test)]
+mod fuzz;
