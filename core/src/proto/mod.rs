@@ -9,6 +9,7 @@ pub mod chunk_name;
 pub mod conditions;
 pub mod cookie;
 pub mod dates;
+pub mod dav;
 pub mod depth;
 pub mod destination;
 pub mod disposition;
