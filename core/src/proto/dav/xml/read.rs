@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quick_xml::XmlVersion;
 use quick_xml::escape::{EscapeError, resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::{NamespaceResolver, Prefix, QName, ResolveResult};
+use quick_xml::name::{NamespaceError, NamespaceResolver, Prefix, QName, ResolveResult};
 use quick_xml::reader::NsReader;
 
 use super::{
@@ -277,6 +277,9 @@ fn refused(error: quick_xml::Error) -> XmlError {
     match error {
         quick_xml::Error::Escape(EscapeError::UnrecognizedEntity(_, name)) => {
             XmlError::UnknownEntity(name)
+        }
+        quick_xml::Error::Namespace(NamespaceError::TooManyBindings(_)) => {
+            XmlError::TooMany("namespace declarations")
         }
         other => XmlError::Malformed(other.to_string()),
     }
