@@ -73,6 +73,10 @@ pub struct Entry {
 
 /// A decided change of the live tree. Each is one rename or less, and idempotent: after a crash the
 /// core applies again, in order, all that may not have been durable.
+///
+/// What is repeated belongs into **one** call of [`FileStorage::apply`]: a repeated move can meet
+/// what a later change has put at its target, and only within one call does the storage bring that
+/// back when the later change is repeated. Tags of one call may be those from before its touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskOp {
     /// Make a staged file or folder visible at `path`, replacing a *file* that is there.
@@ -88,6 +92,7 @@ pub enum DiskOp {
         replaces: Option<Tag>,
     },
     /// Rename. If `from` is absent or has another identity than `tag`, it was moved before: success.
+    /// A file that was written to from outside has its identity still, and is moved.
     /// Whatever is at `to` unexpectedly is kept aside.
     Move {
         /// Old path.
@@ -98,6 +103,7 @@ pub enum DiskOp {
         tag: Tag,
     },
     /// Remove a file or a whole folder. If it is absent or has another identity than `tag`: success.
+    /// A file of that identity that was written to from outside is kept aside.
     /// Takes the time of a rename; the space of large trees is freed later.
     Remove {
         /// Path of the entry.
@@ -105,7 +111,8 @@ pub enum DiskOp {
         /// Tag of the entry that is removed.
         tag: Tag,
     },
-    /// Set the modification time. If the tag does not match: success, nothing done.
+    /// Set the modification time. If the tag does not match: success, nothing done. From here on the
+    /// old tag opens nothing: decide on the file again when the new one is known.
     Touch {
         /// Path of the file.
         path: String,
@@ -156,7 +163,8 @@ pub enum Durability {
 }
 
 /// A file being written in the stage. Dropping it without [`StageFile::finish`] or
-/// [`StageFile::keep`] removes it.
+/// [`StageFile::keep`] removes it, soon after if not at once; so does a `finish` that fails or is
+/// dropped before it returns. After a failed sync or write, drop it: trying again proves nothing.
 pub trait StageFile: Send + 'static {
     /// Its place, for a later [`FileStorage::reopen_stage`].
     fn at(&self) -> StagePath;
@@ -217,11 +225,13 @@ pub trait FileStorage: Send + Sync + 'static {
         at: &StagePath,
     ) -> BoxFuture<'_, Result<Box<dyn StageFile>, StorageError>>;
 
-    /// Makes a folder in the stage: a new key if `at` is `None`, else that path below one.
+    /// Makes a folder in the stage, durable when the call returns: a new key if `at` is `None`,
+    /// else that path below one, whose parent must be there. A folder that is there is a success.
     fn stage_folder(&self, at: Option<StagePath>) -> BoxFuture<'_, Result<Staged, StorageError>>;
 
     /// Copies a live file (which must match `tag`) into the stage: under a new key if `to` is
-    /// `None`, else at that path below a staged folder. Keeps the modification time.
+    /// `None`, else at that path below a staged folder, where nothing may be. Keeps the
+    /// modification time.
     ///
     /// # Errors
     /// [`StorageError::Changed`] or [`StorageError::NotFound`] if the live file is another.
@@ -241,10 +251,12 @@ pub trait FileStorage: Send + Sync + 'static {
         durability: Durability,
     ) -> BoxFuture<'_, Result<Staged, StorageError>>;
 
-    /// Removes a stage entry, with all below it; success if it is not there.
+    /// Removes a stage entry, with all below it; success if it is not there. Space of large trees
+    /// may be freed later.
     fn discard(&self, at: &StagePath) -> BoxFuture<'_, Result<(), StorageError>>;
 
-    /// The keys in the stage, with their age in seconds.
+    /// The keys in the stage, with the seconds since each was last changed (a folder: since its
+    /// direct members did).
     fn list_stage(&self) -> BoxFuture<'_, Result<Vec<(StagePath, u64)>, StorageError>>;
 
     /// Opens a live file, which must match `tag`.
@@ -258,11 +270,14 @@ pub trait FileStorage: Send + Sync + 'static {
     fn open_staged(&self, at: &StagePath)
     -> BoxFuture<'_, Result<Box<dyn ReadFile>, StorageError>>;
 
-    /// Carries out decided changes, in order, and stops at the first that fails. Missing parent
-    /// folders of targets are made. What it did is durable only after [`FileStorage::sync`].
+    /// Carries out decided changes, in order, and stops at the first that fails: one result for
+    /// each that was tried, so fewer results than `ops` after a failure, which is the last of them.
+    /// Missing parent folders of targets are made; what is there instead of one is kept aside. What
+    /// it did is durable only after [`FileStorage::sync`].
     fn apply(&self, ops: Vec<DiskOp>) -> BoxFuture<'_, Vec<Result<Applied, StorageError>>>;
 
-    /// Makes the applied changes of these paths durable.
+    /// Makes the applied changes of these paths durable: give every path of the operations, of a
+    /// move both.
     fn sync(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), StorageError>>;
 
     /// What is at `path` in the live tree; `None` if nothing, or neither file nor folder.
@@ -270,6 +285,9 @@ pub trait FileStorage: Send + Sync + 'static {
 
     /// The members of a live folder by name, in any order. Entries that are neither file nor
     /// folder, or whose names are not UTF-8, are left out.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] if there is no folder at `path`.
     fn list(&self, path: &str) -> BoxFuture<'_, Result<Vec<(String, Entry)>, StorageError>>;
 
     /// Bytes that can still be written, if the storage can tell.
