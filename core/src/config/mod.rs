@@ -1,1 +1,38 @@
 //! The configuration: layers, raw sections, checked settings.
+//!
+//! Each section has a file with two structs: the raw one mirrors `server.toml` and refuses unknown
+//! keys; its `check` gives the other, which the rest of the server trusts. [`load`] puts the
+//! layers together: `server.toml`, then `MOONSAIL_*` environment variables, then flags. This is the
+//! only place that reads the environment.
+
+mod auth;
+mod checker;
+mod cidr;
+mod errors;
+mod limits;
+mod log;
+mod names;
+mod nearest;
+pub mod secret;
+mod server;
+mod settings;
+mod storage;
+mod theme;
+mod tls;
+
+pub use auth::{Auth, AuthProvider};
+pub use cidr::Cidr;
+pub use errors::{ConfigError, ConfigErrors, Place};
+pub use limits::Limits;
+pub use log::{Log, LogFormat};
+pub use names::Names;
+pub use server::Server;
+pub use settings::Settings;
+pub use storage::{Durability, Storage};
+pub use theme::Theme;
+pub use tls::{Tls, TlsFiles};
+
+/// Processors that this process may use, at least 1.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,125 @@
+//! `[server]`: where the server listens, what it is called, how it stops.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::checker::Checker;
+use super::cidr::Cidr;
+
+/// The section as written in `server.toml`; the file documents each key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawServer {
+    listen: String,
+    listen_http: String,
+    admin_listen: String,
+    public_url: String,
+    trusted_proxies: Vec<String>,
+    workers: u64,
+    drain_timeout_secs: u64,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:8443".to_owned(),
+            listen_http: "127.0.0.1:8080".to_owned(),
+            admin_listen: "127.0.0.1:9180".to_owned(),
+            public_url: String::new(),
+            trusted_proxies: Vec::new(),
+            workers: 0,
+            drain_timeout_secs: 30,
+        }
+    }
+}
+
+/// Checked `[server]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Address of the TLS listener; `None` if it is off. Port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// Address of the plain HTTP listener, which serves loopback and [`Server::trusted_proxies`]
+    /// only; `None` if it is off.
+    pub listen_http: Option<SocketAddr>,
+    /// Address of health and metrics; `None` if they are off.
+    pub admin_listen: Option<SocketAddr>,
+    /// Base of absolute URLs, without trailing slash; `None` takes it from the request.
+    pub public_url: Option<String>,
+    /// Networks whose `X-Forwarded-*` and `Forwarded` fields are believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Threads of the asynchronous runtime, at least 1.
+    pub workers: usize,
+    /// How long open requests may go on after a stop was asked for.
+    pub drain_timeout: Duration,
+}
+
+impl Server {
+    /// Whether `ip` is one of the trusted proxies.
+    pub fn trusts(&self, ip: std::net::IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(ip))
+    }
+}
+
+impl RawServer {
+    pub(crate) fn check(&self, see: &mut Checker<'_>) -> Server {
+        see.section("server");
+        let server = Server {
+            listen: see.address("listen", &self.listen),
+            listen_http: see.address("listen_http", &self.listen_http),
+            admin_listen: see.address("admin_listen", &self.admin_listen),
+            public_url: public_url(see, &self.public_url),
+            trusted_proxies: proxies(see, &self.trusted_proxies),
+            workers: match see.count("workers", self.workers, 0..=1024) {
+                0 => super::processors(),
+                workers => workers,
+            },
+            drain_timeout: see.secs("drain_timeout_secs", self.drain_timeout_secs, 0..=3600),
+        };
+        if self.listen.is_empty() && self.listen_http.is_empty() {
+            see.refuse("listen", "an address here or in server.listen_http", "both are \"\"");
+        }
+        server
+    }
+}
+
+/// `https://cloud.example.org[:port]`, or nothing. A path would promise that the server answers
+/// below it, which it does not.
+fn public_url(see: &mut Checker<'_>, text: &str) -> Option<String> {
+    if text.is_empty() {
+        return None;
+    }
+    let trimmed = text.strip_suffix('/').unwrap_or(text);
+    let good = trimmed.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|host| !host.as_str().contains('@'))
+            && uri.path() == "/"
+            && uri.query().is_none()
+            && !trimmed.ends_with('/')
+    });
+    if !good {
+        see.refuse(
+            "public_url",
+            "\"\" or a URL of scheme, host and perhaps port, as in \"https://cloud.example.org\"",
+            format!("{text:?}"),
+        );
+        return None;
+    }
+    Some(trimmed.to_owned())
+}
+
+fn proxies(see: &mut Checker<'_>, texts: &[String]) -> Vec<Cidr> {
+    let mut networks = Vec::with_capacity(texts.len());
+    for text in texts {
+        match Cidr::parse(text) {
+            Some(network) => networks.push(network),
+            None => see.refuse(
+                "trusted_proxies",
+                "addresses or networks as in [\"10.0.0.2\", \"192.168.0.0/16\", \"fd00::/8\"]",
+                format!("{text:?}"),
+            ),
+        }
+    }
+    networks
+}

@@ -1,0 +1,101 @@
+//! All sections together: as written, and checked.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::auth::{Auth, RawAuth};
+use super::checker::Checker;
+use super::limits::{Limits, RawLimits};
+use super::log::{Log, RawLog};
+use super::names::{Names, RawNames};
+use super::server::{RawServer, Server};
+use super::storage::{RawStorage, Storage};
+use super::theme::{RawTheme, Theme};
+use super::tls::{RawTls, Tls};
+
+/// `server.toml` as written. Its default values are those of the file at the top of the
+/// repository; a test compares them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawSettings {
+    data_dir: String,
+    server: RawServer,
+    tls: RawTls,
+    limits: RawLimits,
+    storage: RawStorage,
+    auth: RawAuth,
+    log: RawLog,
+    theme: RawTheme,
+    names: RawNames,
+}
+
+impl Default for RawSettings {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".to_owned(),
+            server: RawServer::default(),
+            tls: RawTls::default(),
+            limits: RawLimits::default(),
+            storage: RawStorage::default(),
+            auth: RawAuth::default(),
+            log: RawLog::default(),
+            theme: RawTheme::default(),
+            names: RawNames::default(),
+        }
+    }
+}
+
+/// The configuration, checked: what the rest of the server may trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Folder that holds everything the server keeps. It need not exist yet.
+    pub data_dir: PathBuf,
+    /// `[server]`.
+    pub server: Server,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[storage]`.
+    pub storage: Storage,
+    /// `[auth]`.
+    pub auth: Auth,
+    /// `[log]`.
+    pub log: Log,
+    /// `[theme]`.
+    pub theme: Theme,
+    /// `[names]`.
+    pub names: Names,
+}
+
+impl Default for Settings {
+    /// What a start without file, environment and flags gives; paths relative to the working folder.
+    fn default() -> Self {
+        let mut see = Checker::new(|_| PathBuf::new());
+        let settings = RawSettings::default().check(&mut see);
+        debug_assert!(see.problems.is_empty(), "the defaults are good: {:?}", see.problems);
+        settings
+    }
+}
+
+impl RawSettings {
+    pub(crate) fn check(&self, see: &mut Checker<'_>) -> Settings {
+        see.section("");
+        let data_dir = see.path("data_dir", &self.data_dir).unwrap_or_default();
+        if self.data_dir.is_empty() {
+            see.refuse("data_dir", "a folder", "\"\"");
+        }
+        Settings {
+            data_dir,
+            server: self.server.check(see),
+            tls: self.tls.check(see),
+            limits: self.limits.check(see),
+            storage: self.storage.check(see),
+            auth: self.auth.check(see),
+            log: self.log.check(see),
+            theme: self.theme.check(see),
+            names: self.names.check(),
+        }
+    }
+}
