@@ -1,3 +1,7 @@
 //! The `moonsail` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    moonsail::cli::main()
+}

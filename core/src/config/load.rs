@@ -90,7 +90,11 @@ fn placed(layers: &Layers, problem: Problem) -> ConfigError {
 fn unknown(layers: &Layers, key: String, near: Option<String>) -> ConfigError {
     let place = layers.place_of_fault(&key);
     let remedy = match (near, &place) {
-        (Some(near), Place::Env(_)) => format!("perhaps {} is meant", variable_of(&near)),
+        (Some(near), Place::Env(name)) => {
+            // The variable of an unknown section names a key in it, too.
+            let rest = name.get(variable_of(&key).len()..).unwrap_or_default();
+            format!("perhaps {}{rest} is meant", variable_of(&near))
+        }
         (Some(near), _) => format!("perhaps {near} is meant"),
         (None, Place::Env(_)) => "unset it; server.toml of the program lists all keys".to_owned(),
         (None, _) => "remove it; server.toml of the program lists all keys".to_owned(),

@@ -80,7 +80,20 @@ impl RawServer {
         if self.listen.is_empty() && self.listen_http.is_empty() {
             see.refuse("listen", "an address here or in server.listen_http", "both are \"\"");
         }
+        warn_of_open_listeners(see, &server);
         server
+    }
+}
+
+fn warn_of_open_listeners(see: &mut Checker<'_>, server: &Server) {
+    let open = |address: Option<SocketAddr>| address.is_some_and(|a| !a.ip().is_loopback());
+    if open(server.listen_http) && server.trusted_proxies.is_empty() {
+        let text = "answers nobody but this machine itself until trusted_proxies names a proxy";
+        see.warn("listen_http", text.to_owned());
+    }
+    if open(server.admin_listen) {
+        let text = "shows health and metrics to everybody who reaches this address";
+        see.warn("admin_listen", text.to_owned());
     }
 }
 

@@ -85,6 +85,8 @@ impl RawSettings {
         let data_dir = see.path("data_dir", &self.data_dir).unwrap_or_default();
         if self.data_dir.is_empty() {
             see.refuse("data_dir", "a folder", "\"\"");
+        } else if data_dir.exists() && !data_dir.is_dir() {
+            see.refuse("data_dir", "a folder", format_args!("the file {}", data_dir.display()));
         }
         Settings {
             data_dir,

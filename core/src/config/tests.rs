@@ -244,7 +244,7 @@ fn syntax_faults_and_missing_files_name_the_file() {
 fn faults_of_environment_and_flags_name_them() {
     let folder = tempfile::tempdir().unwrap();
     for (name, value, expected) in [
-        ("MOONSAIL_SERVR__LISTEN", "x", "perhaps MOONSAIL_SERVER is meant"),
+        ("MOONSAIL_SERVR__LISTEN", "x", "perhaps MOONSAIL_SERVER__LISTEN is meant"),
         ("MOONSAIL_SERVER__LISEN", "x", "perhaps MOONSAIL_SERVER__LISTEN is meant"),
         ("MOONSAIL_LIMITS__MAX_RANGES", "many", "found \"many\""),
         ("MOONSAIL_LIMITS__MAX_RANGES", "0", "from 1 to 1000, found 0"),
