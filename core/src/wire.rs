@@ -3,8 +3,9 @@
 //! Rooms take [`Request`] and give [`Reply`]. Nothing here decides anything.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,6 +13,67 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Frame;
 use tokio::sync::mpsc;
+
+/// How a request reached the house: what the connection knows before a byte of HTTP is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// The other end of the connection; IPv4 in its own form, never mapped into IPv6.
+    pub peer: SocketAddr,
+    /// Our end of the connection.
+    pub local: SocketAddr,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+}
+
+/// A network in CIDR form (`10.0.0.0/8`, `fd00::/8`); an address alone is a network of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether `ip` is inside. IPv4 addresses mapped into IPv6 count as IPv4.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let bits = |width: u32| width - u32::from(self.prefix);
+        match (self.address, ip.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                let same = u32::from(net) ^ u32::from(ip);
+                same.checked_shr(bits(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                let same = u128::from(net) ^ u128::from(ip);
+                same.checked_shr(bits(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The text is not an address with an optional prefix length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
+pub struct BadNetwork(pub String);
+
+impl FromStr for Network {
+    type Err = BadNetwork;
+
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let bad = || BadNetwork(text.to_owned());
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().map_err(|_| bad())?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(digits) => digits.parse().map_err(|_| bad())?,
+            None => width,
+        };
+        if prefix > width { Err(bad()) } else { Ok(Self { address, prefix }) }
+    }
+}
+
+/// A reply field by which a room tells the access log whose request it was. The door takes it out
+/// before the reply is sent.
+pub const USER_FIELD: &str = "x-moonsail-user";
 
 /// Why a request body ended before its end: the write it was for must change nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -199,5 +261,32 @@ impl Reply {
             self.headers.insert(HeaderName::from_static(name), value);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        for (network, ip, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("fd00::/8", "fd12::1", true),
+            ("::/0", "2001:db8::1", true),
+            ("::1", "::2", false),
+        ] {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(network.contains(ip.parse().unwrap()), inside, "{network:?} {ip}");
+        }
+        for bad in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "::/129", "host", "10.0.0/8"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
     }
 }
