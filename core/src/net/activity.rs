@@ -1,0 +1,215 @@
+//! What a connection is doing, seen from its bytes and its requests, and until when it may.
+//!
+//! hyper's own header timer runs also while a connection idles between requests, and knows nothing
+//! of peers that stop reading an answer. So the clock is kept here: [`Watched`] sees the bytes,
+//! [`Activity`] sums up, and the connection asks [`Activity::due`].
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::places::Place;
+
+/// After our half is closed, the peer's bytes are read and thrown away for this long, and this many:
+/// closing with bytes unread resets the connection, and the peer may lose the answer it is about to read.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 4 * 1024 * 1024);
+
+/// The state of one connection. Times are milliseconds since it began, plus one; 0 is "not".
+pub(super) struct Activity {
+    began: Instant,
+    requests: AtomicUsize,
+    multiplexed: AtomicBool,
+    idle_since: AtomicU64,
+    head_since: AtomicU64,
+    blocked_since: AtomicU64,
+}
+
+impl Activity {
+    /// A connection that begins now and owes its first request.
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            requests: AtomicUsize::new(0),
+            multiplexed: AtomicBool::new(false),
+            idle_since: AtomicU64::new(1),
+            head_since: AtomicU64::new(1),
+            blocked_since: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// A request's fields are complete.
+    pub(super) fn request_began(self: &Arc<Self>, multiplexed: bool) -> Running {
+        self.multiplexed.store(multiplexed, Relaxed);
+        self.head_since.store(0, Relaxed);
+        self.requests.fetch_add(1, Relaxed);
+        Running(Arc::clone(self))
+    }
+
+    fn bytes_came(&self) {
+        if self.requests.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
+            self.head_since.store(self.now(), Relaxed);
+        }
+    }
+
+    fn bytes_went(&self) {
+        if self.blocked_since.load(Relaxed) != 0 {
+            self.blocked_since.store(0, Relaxed);
+        }
+    }
+
+    fn write_waits(&self) {
+        if self.blocked_since.load(Relaxed) == 0 {
+            self.blocked_since.store(self.now(), Relaxed);
+        }
+    }
+
+    /// When the connection has had its time; `None` while nothing limits it.
+    pub(super) fn due(&self, header_timeout: Duration, idle_timeout: Duration) -> Option<Instant> {
+        let at = |millis: u64, plus| self.began + Duration::from_millis(millis - 1) + plus;
+        let blocked = match self.blocked_since.load(Relaxed) {
+            0 => None,
+            since => Some(at(since, idle_timeout)),
+        };
+        if self.requests.load(Relaxed) > 0 {
+            return blocked;
+        }
+        let idle = at(self.idle_since.load(Relaxed), idle_timeout);
+        let waits = match self.head_since.load(Relaxed) {
+            // An idle HTTP/2 connection exchanges frames too; only its idleness counts.
+            since if since != 0 && !self.multiplexed.load(Relaxed) => at(since, header_timeout),
+            _ => idle,
+        };
+        Some(blocked.map_or(waits, |blocked| blocked.min(waits)))
+    }
+
+    /// Whether the connection waits for the next request and has no part of it.
+    pub(super) fn idles(&self) -> bool {
+        let no_head = self.head_since.load(Relaxed) == 0 || self.multiplexed.load(Relaxed);
+        self.requests.load(Relaxed) == 0 && no_head && self.blocked_since.load(Relaxed) == 0
+    }
+}
+
+/// A request between its fields and the end of its answer.
+pub(super) struct Running(Arc<Activity>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Before the count falls, so that nobody sees an idle connection with an old time.
+        self.0.idle_since.store(self.0.now(), Relaxed);
+        self.0.requests.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A TCP stream whose bytes are noticed, and which is closed gently.
+pub(super) struct Watched {
+    /// `None` only while it is being dropped.
+    stream: Option<(TcpStream, Place)>,
+    activity: Arc<Activity>,
+    ended: bool,
+    shut: bool,
+}
+
+impl Watched {
+    pub(super) fn new(stream: TcpStream, place: Place, activity: Arc<Activity>) -> Self {
+        Self { stream: Some((stream, place)), activity, ended: false, shut: false }
+    }
+
+    fn stream(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(&mut self.stream.as_mut().expect("only drop takes the stream").0)
+    }
+
+    fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &result {
+            Poll::Ready(Ok(_)) => self.activity.bytes_went(),
+            Poll::Pending => self.activity.write_waits(),
+            Poll::Ready(Err(_)) => {}
+        }
+        result
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = self.stream().poll_read(cx, buffer);
+        match &result {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => self.activity.bytes_came(),
+            Poll::Ready(_) => self.ended = true,
+            Poll::Pending => {}
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.stream().poll_write(cx, bytes);
+        self.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.stream().poll_write_vectored(cx, slices);
+        self.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.stream().poll_shutdown(cx);
+        self.shut |= matches!(result, Poll::Ready(Ok(())));
+        result
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let Some((mut stream, place)) = self.stream.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.shut && !self.ended {
+            runtime.spawn(async move {
+                let drain = async {
+                    let mut scrap = [0; 4096];
+                    let mut left = LINGER.1;
+                    while let Ok(1..) = stream.read(&mut scrap).await {
+                        left = left.saturating_sub(scrap.len());
+                        if left == 0 {
+                            break;
+                        }
+                    }
+                };
+                // Whether the peer ended or time did, there is nothing more to do.
+                let _ = timeout(LINGER.0, drain).await;
+                drop(place);
+            });
+        }
+    }
+}
