@@ -13,11 +13,19 @@ const SEQ_BITS: u32 = 40;
 pub struct Stamp(pub i64);
 
 impl Stamp {
+    /// Greatest sequence number that fits.
+    pub const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
+
     /// Stamp of change `seq` in `era` (below 2^22).
     pub fn new(era: u32, seq: u64) -> Self {
         let era = i64::from(era & 0x3f_ffff);
         let seq = i64::try_from(seq & ((1 << SEQ_BITS) - 1)).expect("masked to 40 bits");
         Self((era << SEQ_BITS) | seq)
+    }
+
+    /// The sequence number, which orders changes over all eras.
+    pub fn seq(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(0) & Self::MAX_SEQ
     }
 
     /// The entity tag of this state.
@@ -52,6 +60,7 @@ mod tests {
     fn stamps_of_two_eras_differ_and_order_by_sequence_inside_one() {
         assert!(Stamp::new(7, 1) < Stamp::new(7, 2));
         assert_ne!(Stamp::new(7, 1).etag(), Stamp::new(8, 1).etag());
+        assert_eq!(Stamp::new(0x3f_ffff, 41).seq(), 41);
         assert_eq!(Stamp::new(1, 255).etag().quoted(), "\"00000100000000ff\"");
     }
 }
