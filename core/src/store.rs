@@ -11,6 +11,8 @@
 //! [`write`].
 
 pub mod accounts;
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod locks;
 pub mod nodes;
 pub mod props;

@@ -1,0 +1,69 @@
+//! Chunked uploads.
+
+use super::{Bed, read, uid, write};
+use crate::storage::StagePath;
+use crate::store::uploads::{Chunk, Upload};
+
+fn upload(user: &str, name: &str) -> Upload {
+    Upload { id: 0, user: uid(user), name: name.into(), total: None, file: None, touched: 10 }
+}
+
+fn chunk(name: &str) -> Chunk {
+    Chunk { name: name.into(), size: 5, offset: Some(0), parked: None, mtime: 3 }
+}
+
+pub(crate) fn a_transfer_lives_and_goes_with_its_chunks(bed: &impl Bed) {
+    let store = bed.open();
+    let (alice, new) = (uid("alice"), upload("alice", "t"));
+    let id = write(&store, move |tx| tx.insert_upload(&new)).expect("a free name");
+    let taken = write(&store, |tx| tx.insert_upload(&upload("alice", "t")));
+    assert_eq!(taken, None);
+    assert!(write(&store, |tx| tx.insert_upload(&upload("bob", "t"))).is_some());
+    let changed = Upload {
+        id,
+        total: Some(1 << 40),
+        file: Some(StagePath("k".into())),
+        touched: 11,
+        ..upload("alice", "t")
+    };
+    let update = changed.clone();
+    let parked = Chunk { offset: None, parked: Some(StagePath("p".into())), ..chunk("10") };
+    let put = parked.clone();
+    write(&store, move |tx| {
+        tx.update_upload(&update)?;
+        tx.put_chunk(id, &chunk("2"))?;
+        tx.put_chunk(id, &chunk("10"))?;
+        tx.put_chunk(id, &put)?;
+        tx.put_chunk(id, &chunk("3"))?;
+        tx.remove_chunk(id, "3")?;
+        tx.remove_chunk(id, "never")
+    });
+    assert_eq!(read(&store, |tx| tx.upload(&alice, "t")), Some(changed.clone()));
+    assert_eq!(read(&store, |tx| tx.uploads(&alice)), [changed]);
+    assert_eq!(read(&store, |tx| tx.chunks(id)), [parked, chunk("2")]);
+    write(&store, move |tx| tx.remove_upload(id));
+    assert_eq!(read(&store, |tx| tx.upload(&alice, "t")), None);
+    assert_eq!(read(&store, |tx| tx.chunks(id)), []);
+    let again = write(&store, |tx| tx.insert_upload(&upload("alice", "t")));
+    assert!(again.expect("a free name") > id);
+}
+
+pub(crate) fn stale_transfers_and_stage_keys_are_listed(bed: &impl Bed) {
+    let store = bed.open();
+    write(&store, |tx| {
+        for (name, touched, file) in [("a", 30, None), ("b", 10, Some("k")), ("c", 20, None)] {
+            let file = file.map(|key: &str| StagePath(key.to_owned()));
+            let id = tx.insert_upload(&Upload { touched, file, ..upload("alice", name) })?;
+            let parked = Some(StagePath(format!("p{name}")));
+            let id = id.expect("a free name");
+            tx.put_chunk(id, &Chunk { parked, offset: None, ..chunk("1") })?;
+            tx.put_chunk(id, &chunk("2"))?;
+        }
+        Ok(())
+    });
+    let stale = read(&store, |tx| tx.stale_uploads(30));
+    assert_eq!(stale.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
+    let mut keys = read(&store, |tx| tx.upload_stage_keys());
+    keys.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>(), ["k", "pa", "pb", "pc"]);
+}
