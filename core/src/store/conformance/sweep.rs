@@ -1,5 +1,7 @@
 //! Deleting: out of the tree at once, the rows later.
 
+use std::sync::Arc;
+
 use super::locks::lock;
 use super::{Bed, file, folder, home, insert, read, uid, write};
 use crate::ids::NodeId;
@@ -7,7 +9,6 @@ use crate::store::Store;
 use crate::store::nodes::Node;
 use crate::store::props::DeadProp;
 use crate::store::search::{Filter, Question};
-use std::sync::Arc;
 
 fn prop() -> DeadProp {
     DeadProp { namespace: "urn:x".into(), name: "p".into(), value: "v".into() }
