@@ -8,7 +8,7 @@
 //!
 //! The rules of the tree (what raises which etag) are not here but in `tree`; an implementation
 //! only keeps rows. Everything is blocking: call from the blocking pool ([`read`]) or through
-//! [`write`].
+//! [`write()`].
 
 pub mod accounts;
 #[cfg(test)]
@@ -60,6 +60,8 @@ pub trait WriteTx:
     + uploads::UploadsWrite
     + accounts::AccountsWrite
 {
+    /// This transaction as one to read from.
+    fn as_read(&mut self) -> &mut dyn ReadTx;
 }
 
 /// What a job leaves behind.

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
-use super::stage::{digest, verify_checksums};
+use super::stage::{Received, digest, digest_file, kinds_with, verify_checksums};
 use super::{Content, ContentError, OpenFile};
+use crate::etag::Stamp;
 use crate::proto::checksum::{ChecksumKind, Digester};
 use crate::storage::{StagePath, Staged, StorageError};
 use crate::store::nodes::Node;
+use crate::wire::Body;
 
 /// Bytes read at once while hashing.
 const PIECE: usize = 1024 * 1024;
@@ -69,5 +71,49 @@ impl Content {
             digester = digest(digester, piece).await?;
         }
         verify_checksums(digester, None)
+    }
+
+    /// Takes a body over a part of a copy of a file's bytes, from `offset` on. Gives the stamp of
+    /// the bytes that were copied: the commit must require it.
+    ///
+    /// # Errors
+    /// [`ContentError`]; nothing is left behind then.
+    pub async fn receive_over(
+        &self,
+        body: &mut Body,
+        node: Node,
+        disk_path: String,
+        offset: u64,
+        length: u64,
+    ) -> Result<(Received, Stamp), ContentError> {
+        let copy = self.stage_copy(&node, &disk_path, None).await?;
+        let mut file = match self.storage.reopen_stage(&copy.at).await {
+            Ok(file) => file,
+            Err(error) => {
+                self.discard(&copy.at).await;
+                return Err(error.into());
+            }
+        };
+        // From here on the file goes away by being dropped.
+        let mut received = 0;
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            let at = offset + received;
+            received += piece.len() as u64;
+            if received > length {
+                break;
+            }
+            file.write_at(at, piece).await?;
+        }
+        if received != length {
+            return Err(ContentError::Length { announced: length, received });
+        }
+        let size = copy.size.max(offset + length);
+        let digester = Digester::new(&kinds_with(None));
+        let digester = digest_file(file.as_mut(), size, digester).await?;
+        let checksums = verify_checksums(digester, None)?;
+        let mtime = self.clock.seconds();
+        let staged = file.finish(size, Some(mtime), self.durability).await?;
+        Ok((Received { staged, checksums, mtime }, node.content))
     }
 }

@@ -168,3 +168,22 @@ pub(super) async fn digest(mut digester: Digester, piece: Bytes) -> Result<Diges
         ContentError::Storage(crate::storage::StorageError::Internal(error.to_string()))
     })
 }
+
+/// Hashes the first `size` bytes of a staged file.
+pub(super) async fn digest_file(
+    file: &mut dyn StageFile,
+    size: u64,
+    mut digester: Digester,
+) -> Result<Digester, ContentError> {
+    let mut at = 0;
+    while at < size {
+        let want = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
+        let piece = file.read_at(at, want).await?;
+        if piece.is_empty() {
+            return Err(ContentError::Changed);
+        }
+        at += piece.len() as u64;
+        digester = digest(digester, piece).await?;
+    }
+    Ok(digester)
+}

@@ -1,1 +1,161 @@
 //! WebDAV (RFC 4918) as the apps speak it: one file a method.
+//!
+//! [`Dav::handle`] finds out who asks and which place is meant ([`place`]), and hands over to the
+//! method's file. Places below `/remote.php/`: `dav/files/<user>/…` and its old name `webdav/…`,
+//! `dav/uploads/<user>/…` ([`uploads`]), `dav/principals/…`, and the collections above them.
+//! What another user owns looks like what does not exist.
+
+mod context;
+mod copy;
+mod delete;
+mod error;
+mod get;
+mod lock;
+mod mkcol;
+mod options;
+mod patch;
+mod place;
+mod propfind;
+mod proppatch;
+mod props;
+mod put;
+mod relocate;
+mod report;
+mod search;
+mod uploads;
+mod virtual_places;
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::Method;
+
+use crate::auth::{Auth, Principal};
+use crate::clock::Clock;
+use crate::content::Content;
+use crate::ids::Uid;
+use crate::store::Installation;
+use crate::tree::Tree;
+use crate::wire::{Reply, Request};
+use context::Context;
+pub use error::DavError;
+use place::Place;
+
+/// Limits of the room, from `[limits]` and `[storage]`.
+#[derive(Debug, Clone)]
+pub struct DavSettings {
+    /// Greatest XML body in bytes.
+    pub max_xml_bytes: usize,
+    /// Greatest value of a dead property in bytes.
+    pub dead_property_bytes: usize,
+    /// Most dead properties of a resource.
+    pub dead_properties: usize,
+    /// Most results of a search or report in one answer.
+    pub search_results: usize,
+    /// Greatest file in bytes; `None` for no limit.
+    pub max_file_bytes: Option<u64>,
+}
+
+/// The WebDAV room.
+pub struct Dav {
+    auth: Arc<Auth>,
+    tree: Tree,
+    content: Content,
+    installation: Installation,
+    settings: DavSettings,
+    clock: Clock,
+    /// Users whose home was seen to exist.
+    homes: RwLock<HashSet<Uid>>,
+}
+
+impl Dav {
+    /// The room over its services.
+    pub fn new(
+        auth: Arc<Auth>,
+        tree: Tree,
+        content: Content,
+        settings: DavSettings,
+        clock: Clock,
+    ) -> Self {
+        let installation = tree.store().installation().clone();
+        Self { auth, tree, content, installation, settings, clock, homes: RwLock::default() }
+    }
+
+    /// Answers a request below `/remote.php/`.
+    pub async fn handle(&self, request: Request) -> Reply {
+        let challenge = error::challenge(&request);
+        match self.answer(request).await {
+            Ok(reply) => reply,
+            Err(error) => error.reply(challenge),
+        }
+    }
+
+    async fn answer(&self, mut request: Request) -> Result<Reply, DavError> {
+        if request.method == Method::OPTIONS {
+            return options::options(self, &request).await;
+        }
+        let principal = self.auth.authenticate(&request).await?;
+        let principal = principal.ok_or(DavError::NotAuthenticated)?;
+        match Place::parse(request.uri.path(), &principal.uid)? {
+            Place::Files { base, path } => {
+                self.ensure_home(&principal.uid).await?;
+                let context = Context::new(self, &principal, base, path, &request)?;
+                files(&context, &mut request).await
+            }
+            Place::Uploads { base, rest } => {
+                self.ensure_home(&principal.uid).await?;
+                uploads::handle(self, &principal, &base, &rest, &mut request).await
+            }
+            Place::Virtual(place) => {
+                virtual_places::handle(self, &principal, &place, &mut request).await
+            }
+            Place::Unknown => Err(DavError::NoSuchPlace),
+        }
+    }
+
+    /// Makes a user's home at the first request that needs it.
+    async fn ensure_home(&self, uid: &Uid) -> Result<(), DavError> {
+        if self.homes.read().unwrap_or_else(PoisonError::into_inner).contains(uid) {
+            return Ok(());
+        }
+        if self.tree.find_home(uid).await?.is_none() {
+            let staged = self.content.stage_folder().await?;
+            let at = staged.at.clone();
+            if !self.tree.make_home(uid, staged).await?.1 {
+                self.content.discard(&at).await;
+            }
+        }
+        self.homes.write().unwrap_or_else(PoisonError::into_inner).insert(uid.clone());
+        Ok(())
+    }
+}
+
+/// Methods on a user's files.
+async fn files(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
+    match request.method.as_str() {
+        "GET" | "HEAD" => get::get(context, request).await,
+        "PUT" => put::put(context, request).await,
+        "MKCOL" => mkcol::mkcol(context, request).await,
+        "DELETE" => delete::delete(context, request).await,
+        "MOVE" => relocate::relocate(context, request).await,
+        "COPY" => copy::copy(context, request).await,
+        "PROPFIND" => propfind::propfind(context, request).await,
+        "PROPPATCH" => proppatch::proppatch(context, request).await,
+        "LOCK" => lock::lock(context, request).await,
+        "UNLOCK" => lock::unlock(context, request).await,
+        "REPORT" => report::report(context, request).await,
+        "SEARCH" => search::search(context, request).await,
+        "PATCH" => patch::patch(context, request).await,
+        _ => Err(DavError::MethodNotAllowed(options::ALLOW_FILES)),
+    }
+}
+
+/// Who asks, for the tree: the principal as an actor.
+fn actor(principal: &Principal, request_id: &Arc<str>) -> crate::tree::Actor {
+    crate::tree::Actor {
+        uid: principal.uid.clone(),
+        origin: "dav",
+        request_id: Arc::clone(request_id),
+        quota: principal.quota,
+    }
+}

@@ -159,6 +159,30 @@ impl Listing {
     }
 }
 
+/// A node that was found in another way than by walking, with what beside its row is wanted.
+///
+/// # Errors
+/// [`TreeError::Store`].
+pub fn listed_at(
+    tx: &mut dyn ReadTx,
+    user: &Uid,
+    node: Node,
+    path: DavPath,
+    wants: Wants,
+    now: i64,
+) -> Result<Listed, TreeError> {
+    let locks = match wants.locks && tx.any_locks()? {
+        true => {
+            let walk = Walk::to(tx, user, &path)?;
+            locks_covering(tx, &walk, now)?
+        }
+        false => Vec::new(),
+    };
+    let favorite = wants.favorites && tx.is_favorite(node.id, user)?;
+    let dead = if wants.dead { tx.dead_props(node.id)? } else { Vec::new() };
+    Ok(Listed { path, favorite, locks, dead, node })
+}
+
 /// A node at a path, and where its bytes lie on the storage.
 ///
 /// # Errors

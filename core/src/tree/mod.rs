@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub use conditions::{Conditions, IfClause, IfTarget};
 pub use copy::{CopyMade, CopyPlan, CopySource};
 pub use error::TreeError;
-pub use listing::{Listed, Listing, Wants, find};
+pub use listing::{Listed, Listing, Wants, find, listed_at};
 pub use locks::{LockGranted, LockRequest, Unlock};
 pub use props::{PropChange, PropOutcome};
 pub use put::{Foreseen, Put, PutDone};

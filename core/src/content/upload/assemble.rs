@@ -1,7 +1,9 @@
 //! Closing a transfer: from chunks to one staged file.
 
 use super::{Progress, Transfer, TransferError};
-use crate::content::stage::{Expected, Received, digest, kinds_with, verify_checksums};
+use crate::content::stage::{
+    Expected, Received, digest, digest_file, kinds_with, verify_checksums,
+};
 use crate::content::{Content, ContentError};
 use crate::ids::Uid;
 use crate::proto::checksum::{ChecksumKind, Digester};
@@ -119,24 +121,6 @@ impl Content {
     }
 }
 
-async fn digest_file(
-    file: &mut dyn StageFile,
-    size: u64,
-    mut digester: Digester,
-) -> Result<Digester, ContentError> {
-    let mut at = 0;
-    while at < size {
-        let want = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
-        let piece = file.read_at(at, want).await?;
-        if piece.is_empty() {
-            return Err(ContentError::Changed);
-        }
-        at += piece.len() as u64;
-        digester = digest(digester, piece).await?;
-    }
-    Ok(digester)
-}
-
 /// The sum of the chunks, checked against what was announced and against the chunks' own offsets.
 fn check_sum(transfer: &Transfer, expected: &Expected) -> Result<u64, TransferError> {
     let received = transfer.size();
@@ -146,7 +130,10 @@ fn check_sum(transfer: &Transfer, expected: &Expected) -> Result<u64, TransferEr
     let mut at = 0;
     for chunk in &transfer.chunks {
         if chunk.offset.is_some_and(|offset| offset != at) {
-            return Err(TransferError::Offset(format!("chunk {} does not lie at {at}", chunk.name)));
+            return Err(TransferError::Offset(format!(
+                "chunk {} does not lie at {at}",
+                chunk.name
+            )));
         }
         at += chunk.size;
     }

@@ -113,9 +113,8 @@ impl Content {
         let touched = self.clock.seconds();
         let (user, name) = (user.clone(), name.to_owned());
         let upload = Upload { id: 0, user, name, total, file: None, touched };
-        let made = store::write(&self.store, move |tx| {
-            Ok::<_, TransferError>(tx.insert_upload(&upload)?)
-        });
+        let made =
+            store::write(&self.store, move |tx| Ok::<_, TransferError>(tx.insert_upload(&upload)?));
         made.await?.map(|_| ()).ok_or(TransferError::Exists)
     }
 
@@ -170,10 +169,8 @@ impl Content {
         let found = transfer.chunks.into_iter().find(|known| known.name == chunk);
         let found = found.ok_or(TransferError::Missing)?;
         let (id, removed) = (transfer.upload.id, found.name.clone());
-        store::write(&self.store, move |tx| {
-            Ok::<_, TransferError>(tx.remove_chunk(id, &removed)?)
-        })
-        .await?;
+        store::write(&self.store, move |tx| Ok::<_, TransferError>(tx.remove_chunk(id, &removed)?))
+            .await?;
         *progress = None;
         if let Some(parked) = found.parked {
             self.discard(&parked).await;
@@ -186,10 +183,9 @@ impl Content {
     /// # Errors
     /// [`ContentError`].
     pub async fn remove_stale_transfers(&self, before: i64) -> Result<usize, ContentError> {
-        let stale: Vec<Upload> = store::read(&self.store, move |tx| {
-            Ok::<_, ContentError>(tx.stale_uploads(before)?)
-        })
-        .await?;
+        let stale: Vec<Upload> =
+            store::read(&self.store, move |tx| Ok::<_, ContentError>(tx.stale_uploads(before)?))
+                .await?;
         let mut removed = 0;
         for upload in stale {
             match self.abort_transfer(&upload.user, &upload.name).await {

@@ -1,0 +1,45 @@
+//! `DELETE` (RFC 4918 §9.6): a file, or a folder with all below it, at once.
+//!
+//! | Situation                   | Answer | Source                       |
+//! |-----------------------------|--------|------------------------------|
+//! | deleted                     | 204    | §9.6; the desktop needs it   |
+//! | nothing there               | 404    | RFC 9110                     |
+//! | `Depth` other than infinity | 400    | §9.6.1                       |
+//! | the root                    | 403    | recorded server              |
+//! | locked, at or below         | 423    | §7, §9.6                     |
+
+use http::StatusCode;
+
+use super::DavError;
+use super::context::Context;
+use crate::proto::depth::Depth;
+use crate::wire::{Reply, Request};
+
+pub(super) async fn delete(
+    context: &Context<'_>,
+    request: &mut Request,
+) -> Result<Reply, DavError> {
+    context.require_write(&context.path)?;
+    // A fragment in a request's target is an error, not a part to be dropped (RFC 9112 §3.2).
+    if request.uri.path().contains('#') {
+        return Err(DavError::BadRequest("The request target holds a fragment"));
+    }
+    match Depth::parse(request.header("depth"))? {
+        None | Some(Depth::Infinity) => {}
+        // COMPAT(rclone and others): a file has no members, so its depth says nothing.
+        Some(_) if !is_folder(context).await? => {}
+        Some(_) => return Err(DavError::BadRequest("DELETE of a folder has Depth: infinity")),
+    }
+    let removed = context.dav.tree.remove(
+        context.actor(),
+        &context.principal.uid,
+        context.path.clone(),
+        context.conditions.clone(),
+    );
+    removed.await.map_err(|error| context.refused(error))?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+async fn is_folder(context: &Context<'_>) -> Result<bool, DavError> {
+    Ok(context.find().await?.0.is_folder())
+}

@@ -1,0 +1,268 @@
+//! `LOCK` and `UNLOCK`: write locks (RFC 4918 §9.10, §9.11) and the apps' file locks (`X-User-Lock`,
+//! clients.md §17).
+//!
+//! | Situation                                    | Answer | Source          |
+//! |----------------------------------------------|--------|-----------------|
+//! | locked                                       | 200    | §9.10.1         |
+//! | locked where nothing was: an empty file made | 201    | §9.10.4         |
+//! | refreshed                                    | 200    | §9.10.2         |
+//! | locked by another                            | 423    | §9.10.6; with the holder for the apps |
+//! | refresh without a matching token             | 412    | §9.10.6         |
+//! | parent missing                               | 409    | §9.10.6         |
+//! | unlocked                                     | 204 (200 for the apps) | §9.11.1 |
+//! | token of another resource                    | 409    | §9.11.1         |
+//! | apps: not locked                             | 412    | clients.md §17  |
+
+use http::StatusCode;
+
+use super::context::Context;
+use super::error::XML;
+use super::put::{Described, identified};
+use super::{DavError, put};
+use crate::content::Expected;
+use crate::path::DavPath;
+use crate::proto::dav::{self as codec, ActiveLock, LockInfo, UserLock, lock_body, user_lock_body};
+use crate::proto::depth::Depth;
+use crate::proto::lock_token::{parse_lock_token, write_lock_token};
+use crate::proto::timeout::Timeout;
+use crate::store::locks::{Lock, LockDepth, LockScope, LockType};
+use crate::store::nodes::Node;
+use crate::tree::{LockGranted, LockRequest, Put, TreeError, Unlock};
+use crate::wire::{Body, Reply, Request};
+
+/// Longest lock in seconds: a week, so that a client that is gone does not lock for ever.
+const LONGEST: i64 = 7 * 24 * 3600;
+/// What is granted if the client does not say.
+const DEFAULT: i64 = 1800;
+/// Longest `d:owner` in bytes.
+const LONGEST_OWNER: usize = 4096;
+
+pub(super) async fn lock(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
+    context.require_write(&context.path)?;
+    if is_app_lock(request) {
+        return user_lock(context, request).await;
+    }
+    let timeout = match Timeout::parse(request.header("timeout")) {
+        Some(Timeout::Seconds(seconds)) => i64::from(seconds).clamp(1, LONGEST),
+        Some(Timeout::Infinite) => LONGEST,
+        None => DEFAULT,
+    };
+    let body = context.read_xml(request).await?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return refresh(context, timeout).await;
+    }
+    let info = LockInfo::parse(&body)?;
+    if info.owner_xml.len() > LONGEST_OWNER {
+        return Err(DavError::TooLarge);
+    }
+    let depth = match Depth::parse(request.header("depth"))? {
+        None | Some(Depth::Infinity) => LockDepth::Infinity,
+        Some(Depth::Zero) => LockDepth::Zero,
+        Some(Depth::One) => return Err(DavError::BadRequest("LOCK has Depth: 0 or infinity")),
+    };
+    let scope = match info.scope {
+        codec::LockScope::Exclusive => LockScope::Exclusive,
+        codec::LockScope::Shared => LockScope::Shared,
+    };
+    let kind = LockType::Token;
+    let wanted = LockRequest { kind, scope, depth, owner: info.owner_xml, timeout };
+    let created = context.find().await.is_err();
+    if created {
+        make_empty(context, request).await?;
+    }
+    let granted = grant(context, wanted).await.map_err(|error| context.refused(error))?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let reply = granted_reply(context, &granted, status);
+    Ok(reply.header("lock-token", write_lock_token(&granted.lock.token)))
+}
+
+pub(super) async fn unlock(
+    context: &Context<'_>,
+    request: &mut Request,
+) -> Result<Reply, DavError> {
+    context.require_write(&context.path)?;
+    if is_app_lock(request) {
+        return user_unlock(context).await;
+    }
+    let token = request.header("lock-token").ok_or(DavError::HeaderMissing("Lock-Token"))?;
+    let token = parse_lock_token(token)?.to_owned();
+    give_up(context, Unlock::Token(token)).await.map_err(|error| context.refused(error))?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// The apps' LOCK: by user, on files, without a body.
+async fn user_lock(context: &Context<'_>, request: &Request) -> Result<Reply, DavError> {
+    let kind = match request.header("x-user-lock-type") {
+        None | Some("0") => LockType::User,
+        Some("2") => LockType::Token,
+        Some(_) => return Err(DavError::BadRequest("X-User-Lock-Type is 0 or 2")),
+    };
+    let wanted = LockRequest {
+        kind,
+        scope: LockScope::Exclusive,
+        depth: LockDepth::Zero,
+        owner: String::new(),
+        timeout: DEFAULT,
+    };
+    match grant(context, wanted).await {
+        Ok(granted) => {
+            let etag = granted.node.etag().0;
+            let view = app_view(context, &granted.lock);
+            let body = user_lock_body(Some(&view), Some(&etag));
+            Ok(Reply::with_body(StatusCode::OK, XML, body))
+        }
+        Err(TreeError::Locked { lock, .. }) => Ok(held_by(context, &lock)),
+        Err(error) => Err(context.refused(error)),
+    }
+}
+
+async fn user_unlock(context: &Context<'_>) -> Result<Reply, DavError> {
+    match give_up(context, Unlock::Own).await {
+        Ok(node) => {
+            let etag = node.etag().0;
+            let body = user_lock_body(None, Some(&etag));
+            Ok(Reply::with_body(StatusCode::OK, XML, body))
+        }
+        Err(TreeError::NoSuchLock(_)) => {
+            let body = user_lock_body(None, None);
+            Ok(Reply::with_body(StatusCode::PRECONDITION_FAILED, XML, body))
+        }
+        Err(TreeError::Locked { lock, .. }) => Ok(held_by(context, &lock)),
+        Err(error) => Err(context.refused(error)),
+    }
+}
+
+/// 423 with who holds the lock: the desktop shows the name.
+fn held_by(context: &Context<'_>, lock: &Lock) -> Reply {
+    let view = app_view(context, lock);
+    let body = user_lock_body(Some(&view), None);
+    Reply::with_body(StatusCode::LOCKED, XML, body)
+}
+
+fn is_app_lock(request: &Request) -> bool {
+    request.header("x-user-lock") == Some("1")
+}
+
+async fn grant(context: &Context<'_>, wanted: LockRequest) -> Result<LockGranted, TreeError> {
+    let (uid, path) = (&context.principal.uid, context.path.clone());
+    context.dav.tree.lock(context.actor(), uid, path, wanted, context.conditions.clone()).await
+}
+
+async fn give_up(context: &Context<'_>, which: Unlock) -> Result<Node, TreeError> {
+    let (uid, path) = (&context.principal.uid, context.path.clone());
+    context.dav.tree.unlock(context.actor(), uid, path, which).await
+}
+
+async fn refresh(context: &Context<'_>, timeout: i64) -> Result<Reply, DavError> {
+    let (uid, path) = (&context.principal.uid, context.path.clone());
+    let refreshed = context.dav.tree.refresh_lock(
+        context.actor(),
+        uid,
+        path,
+        timeout,
+        context.conditions.clone(),
+    );
+    let granted = refreshed.await.map_err(|error| context.refused(error))?;
+    Ok(granted_reply(context, &granted, StatusCode::OK))
+}
+
+/// §7.3: locking an unmapped URL makes an empty resource.
+async fn make_empty(context: &Context<'_>, request: &Request) -> Result<(), DavError> {
+    let described = Described::parse(request)?;
+    let expected = Expected { mtime: described.mtime, ..Expected::default() };
+    let content = &context.dav.content;
+    let received = content.receive(&mut Body::from_bytes(""), &expected).await?;
+    let staged = received.staged.at.clone();
+    let put = Put {
+        path: context.path.clone(),
+        staged: received.staged,
+        checksums: received.checksums,
+        mtime: received.mtime,
+        created: described.created,
+        conditions: context.conditions.clone(),
+        upload: None,
+    };
+    match put::commit(context, put).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            content.discard(&staged).await;
+            Err(context.refused(error))
+        }
+    }
+}
+
+fn granted_reply(context: &Context<'_>, granted: &LockGranted, status: StatusCode) -> Reply {
+    let held = vec![(granted.path.clone(), granted.lock.clone())];
+    let now = context.dav.clock.seconds();
+    let locks = wire_locks(&held, &context.base, context.principal.uid.as_str(), now);
+    let views: Vec<_> = locks.iter().map(WireLock::view).collect();
+    let reply = Reply::with_body(status, XML, lock_body(&views));
+    identified(context, reply, &granted.node)
+}
+
+/// A lock as `d:activelock` shows it to one viewer.
+pub(super) struct WireLock<'a> {
+    lock: &'a Lock,
+    root: String,
+    left: codec::LockTimeout,
+    mine: bool,
+}
+
+impl WireLock<'_> {
+    pub(super) fn view(&self) -> ActiveLock<'_> {
+        ActiveLock {
+            scope: match self.lock.scope {
+                LockScope::Exclusive => codec::LockScope::Exclusive,
+                LockScope::Shared => codec::LockScope::Shared,
+            },
+            depth: match self.lock.depth {
+                LockDepth::Zero => codec::LockDepth::Zero,
+                LockDepth::Infinity => codec::LockDepth::Infinity,
+            },
+            owner_xml: &self.lock.owner,
+            timeout: self.left,
+            token: if self.mine { &self.lock.token } else { "" },
+            root_href: &self.root,
+        }
+    }
+}
+
+/// Locks with the hrefs of their roots and the time they have left.
+pub(super) fn wire_locks<'a>(
+    locks: &'a [(DavPath, Lock)],
+    base: &str,
+    viewer: &str,
+    now: i64,
+) -> Vec<WireLock<'a>> {
+    let wire = locks.iter().map(|(path, lock)| WireLock {
+        root: format!("{base}/{}", path.encode()),
+        left: match lock.expires {
+            None => codec::LockTimeout::Infinite,
+            Some(expires) => {
+                let left = expires.saturating_sub(now).max(0);
+                codec::LockTimeout::Seconds(u32::try_from(left).unwrap_or(u32::MAX))
+            }
+        },
+        mine: lock.user.as_str() == viewer,
+        lock,
+    });
+    wire.collect()
+}
+
+/// The apps' view of a lock.
+fn app_view<'a>(context: &'a Context<'_>, lock: &'a Lock) -> UserLock<'a> {
+    let mine = lock.user == context.principal.uid;
+    UserLock {
+        owner_type: if lock.kind == LockType::User { 0 } else { 2 },
+        owner: lock.user.as_str(),
+        owner_displayname: match mine {
+            true => &context.principal.display_name,
+            false => lock.user.as_str(),
+        },
+        owner_editor: "",
+        time: lock.created,
+        timeout: lock.timeout,
+        // Another user's token is never shown.
+        token: if mine { &lock.token } else { "" },
+    }
+}

@@ -1,0 +1,160 @@
+//! `PROPFIND` (RFC 4918 §9.1): properties of a resource and its members, streamed.
+//!
+//! | Situation                | Answer | Source                                         |
+//! |--------------------------|--------|------------------------------------------------|
+//! | found                    | 207    | §9.1                                           |
+//! | `Depth` absent           | as 1   | recorded server; §9.1 says infinity            |
+//! | `Depth: infinity`        | 403 with `d:propfind-finite-depth` | §9.1, threats §6   |
+//! | nothing there            | 404    | RFC 9110                                       |
+//! | body is not good XML     | 400    | RFC 4918 §8.2                                  |
+//!
+//! Rows come from one snapshot page by page. What a slow client does not take yet waits as rows, so
+//! that the snapshot ends soon, and memory holds one folder at the most.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::sync::{mpsc, oneshot};
+
+use super::DavError;
+use super::context::Context;
+use super::error::XML;
+use super::props::{PropSet, Viewer};
+use crate::proto::dav::{Multistatus, Propfind};
+use crate::proto::depth::Depth;
+use crate::tree::{Listed, Listing, TreeError};
+use crate::wire::{Reply, ReplyBody, Request, StreamBroken};
+
+/// Rows read at once.
+const PAGE: usize = 1000;
+/// Bytes of XML handed over at once.
+const PIECE: usize = 64 * 1024;
+
+pub(super) async fn propfind(
+    context: &Context<'_>,
+    request: &mut Request,
+) -> Result<Reply, DavError> {
+    let depth = match Depth::parse(request.header("depth"))? {
+        Some(Depth::Infinity) => return Err(DavError::InfiniteDepth),
+        Some(depth) => depth,
+        None => Depth::One,
+    };
+    let body = context.read_xml(request).await?;
+    let set = PropSet::of(Propfind::parse(&body)?, wants_minimal(request));
+    let viewer = context.viewer(request).await?;
+    let (pieces, found) = list(context, depth, set, viewer);
+    // Nothing is answered before the resource was found; after it, errors break the stream.
+    match found.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(context.refused(error)),
+        Err(_) => return Err(DavError::from(TreeError::Root)),
+    }
+    Ok(multistatus(ReplyBody::Stream { pieces, length: None }))
+}
+
+/// 207 with a body.
+pub(super) fn multistatus(body: ReplyBody) -> Reply {
+    let mut reply = Reply::with_body(StatusCode::MULTI_STATUS, XML, "");
+    reply.body = body;
+    reply.header("vary", "Brief,Prefer")
+}
+
+/// `Prefer: return=minimal` (RFC 8144) or `Brief: t`: missing properties are not told.
+pub(super) fn wants_minimal(request: &Request) -> bool {
+    request.header("prefer").is_some_and(|value| value.contains("return=minimal"))
+        || request.header("brief") == Some("t")
+}
+
+type Pieces = mpsc::Receiver<Result<Bytes, StreamBroken>>;
+
+fn list(
+    context: &Context<'_>,
+    depth: Depth,
+    set: PropSet,
+    viewer: Viewer,
+) -> (Pieces, oneshot::Receiver<Result<(), TreeError>>) {
+    let (sender, pieces) = mpsc::channel(4);
+    let (found, was_found) = oneshot::channel();
+    let store = std::sync::Arc::clone(context.dav.tree.store());
+    let (uid, path) = (context.principal.uid.clone(), context.path.clone());
+    tokio::task::spawn_blocking(move || {
+        let mut writer = Writer { out: Multistatus::begin(), sender, set, viewer };
+        let mut backlog = VecDeque::new();
+        let read = || -> Result<(), TreeError> {
+            let mut snapshot = store.reader()?;
+            let tx = &mut *snapshot;
+            let wants = writer.set.wants();
+            let now = writer.viewer.now;
+            let opened = Listing::open(tx, &uid, &path, &uid, wants, now)
+                .and_then(|listing| listing.target(tx).map(|target| (listing, target)));
+            let (mut listing, target) = match opened {
+                Ok(opened) => opened,
+                Err(error) => {
+                    let _gone = found.send(Err(error));
+                    return Ok(());
+                }
+            };
+            let _gone = found.send(Ok(()));
+            backlog.push_back(vec![target]);
+            while depth == Depth::One {
+                let page = listing.next_page(tx, PAGE)?;
+                if page.is_empty() {
+                    break;
+                }
+                backlog.push_back(page);
+                writer.write_what_fits(&mut backlog);
+            }
+            Ok(())
+        }();
+        match read {
+            Ok(()) => writer.finish(backlog),
+            Err(error) => {
+                let _gone = writer.sender.blocking_send(Err(StreamBroken(error.to_string())));
+            }
+        }
+    });
+    (pieces, was_found)
+}
+
+struct Writer {
+    out: Multistatus,
+    sender: mpsc::Sender<Result<Bytes, StreamBroken>>,
+    set: PropSet,
+    viewer: Viewer,
+}
+
+impl Writer {
+    /// Writes pages while the client keeps up.
+    fn write_what_fits(&mut self, backlog: &mut VecDeque<Vec<Listed>>) {
+        while let Ok(permit) = self.sender.clone().try_reserve_owned() {
+            let Some(page) = backlog.pop_front() else { return };
+            for listed in &page {
+                self.write(listed);
+            }
+            permit.send(Ok(self.out.take()));
+        }
+    }
+
+    /// Writes the rest, at the client's pace.
+    fn finish(mut self, backlog: VecDeque<Vec<Listed>>) {
+        for page in backlog {
+            for listed in &page {
+                self.write(listed);
+                if self.out.len() >= PIECE {
+                    let piece = self.out.take();
+                    if self.sender.blocking_send(Ok(piece)).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        let _gone = self.sender.blocking_send(Ok(self.out.finish()));
+    }
+
+    fn write(&mut self, listed: &Listed) {
+        let slash = if listed.node.is_folder() && !listed.path.is_root() { "/" } else { "" };
+        let href = [&self.viewer.base, "/", &listed.path.encode(), slash].concat();
+        self.set.write(&mut self.out, &self.viewer, listed, &href);
+    }
+}

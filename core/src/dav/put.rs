@@ -1,0 +1,167 @@
+//! `PUT`: new bytes (RFC 9110 §9.3.4, RFC 4918 §9.7).
+//!
+//! | Situation                                  | Answer | Source                               |
+//! |--------------------------------------------|--------|--------------------------------------|
+//! | new                                        | 201    | RFC 9110 §9.3.4                      |
+//! | replaced                                   | 204    | RFC 9110 §9.3.4                      |
+//! | parent missing, or a file                  | 409    | RFC 4918 §9.7.1                      |
+//! | URL of a folder                            | 409    | RFC 4918 §9.7.2, recorded server     |
+//! | `Content-Range`                            | 400    | RFC 9110 §14.5                       |
+//! | `X-OC-MTime` out of range, not a number    | 400    | threats §1                           |
+//! | checksum or length differs, body cut       | 400    | threats §1; nothing changed          |
+//! | a condition does not hold                  | 412    | RFC 9110 §13, RFC 4918 §10.4         |
+//! | locked                                     | 423    | RFC 4918 §7                          |
+//! | over the quota, disk full                  | 507    | RFC 4918 §11.5; before the body if told |
+
+use http::StatusCode;
+
+use super::context::Context;
+use super::{DavError, mkcol};
+use crate::content::Expected;
+use crate::proto::checksum::Checksum;
+use crate::proto::mtime::parse_mtime;
+use crate::store::nodes::Node;
+use crate::tree::{Put, PutDone, TreeError};
+use crate::wire::{Reply, Request};
+
+/// Header fields that describe new content.
+pub(super) struct Described {
+    pub(super) mtime: Option<i64>,
+    pub(super) created: Option<i64>,
+    pub(super) checksum: Option<Checksum>,
+    pub(super) total: Option<u64>,
+}
+
+impl Described {
+    pub(super) fn parse(request: &Request) -> Result<Self, DavError> {
+        let time = |name: &'static str, field: &'static str| match request.headers.get(name) {
+            None => Ok(None),
+            Some(value) => parse_mtime(field, value.to_str().unwrap_or("?")).map(Some),
+        };
+        let checksum = match request.header("oc-checksum") {
+            None => None,
+            Some(value) => Checksum::parse(value)?,
+        };
+        let total =
+            match request.header("oc-total-length") {
+                None => None,
+                Some(value) => Some(value.trim().parse().map_err(|_| {
+                    DavError::BadRequest("OC-Total-Length is not a number of bytes")
+                })?),
+            };
+        Ok(Self {
+            mtime: time("x-oc-mtime", "X-OC-MTime")?,
+            created: time("x-oc-ctime", "X-OC-CTime")?,
+            checksum,
+            total,
+        })
+    }
+
+    /// Adds what the client wants to hear of the times it sent.
+    pub(super) fn accepted(&self, mut reply: Reply) -> Reply {
+        if self.mtime.is_some() {
+            reply = reply.header("x-oc-mtime", "accepted");
+        }
+        if self.created.is_some() {
+            reply = reply.header("x-oc-ctime", "accepted");
+        }
+        reply
+    }
+}
+
+pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
+    context.require_write(&context.path)?;
+    if request.headers.contains_key("content-range") {
+        return Err(DavError::BadRequest("Content-Range on PUT requests are forbidden."));
+    }
+    let described = Described::parse(request)?;
+    let announced = request.content_length().or(described.total);
+    if let (Some(max), Some(length)) = (context.dav.settings.max_file_bytes, announced)
+        && length > max
+    {
+        return Err(DavError::TooLarge);
+    }
+    let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
+    let room = foresee(context, announced, auto_mkcol).await?;
+    let expected = Expected {
+        length: announced,
+        checksum: described.checksum.clone(),
+        mtime: described.mtime,
+        room: smaller(room, context.dav.settings.max_file_bytes),
+    };
+    let received = context.dav.content.receive(&mut request.body, &expected).await?;
+    if described.total.is_some_and(|total| total != received.staged.size) {
+        context.dav.content.discard(&received.staged.at).await;
+        return Err(DavError::BadRequest("OC-Total-Length is not the length of the body"));
+    }
+    let staged = received.staged.at.clone();
+    let put = Put {
+        path: context.path.clone(),
+        staged: received.staged,
+        checksums: received.checksums,
+        mtime: received.mtime,
+        created: described.created,
+        conditions: context.conditions.clone(),
+        upload: None,
+    };
+    let mut done = commit(context, put.clone()).await;
+    if auto_mkcol && matches!(done, Err(TreeError::ParentMissing(_))) {
+        mkcol::make_parents(context, &context.path).await?;
+        done = commit(context, put).await;
+    }
+    match done {
+        Ok(done) => Ok(described.accepted(written(context, &done))),
+        Err(error) => {
+            context.dav.content.discard(&staged).await;
+            Err(context.refused(error))
+        }
+    }
+}
+
+/// Checks what can be checked before the body is read; gives the room that the quota leaves.
+async fn foresee(
+    context: &Context<'_>,
+    length: Option<u64>,
+    auto_mkcol: bool,
+) -> Result<Option<u64>, DavError> {
+    let path = context.path.clone();
+    let conditions = context.conditions.clone();
+    let foreseen = context.dav.tree.foresee_put(
+        context.actor(),
+        &context.principal.uid,
+        path,
+        length,
+        conditions,
+    );
+    match foreseen.await {
+        Ok(foreseen) => Ok(foreseen.room),
+        Err(TreeError::ParentMissing(_)) if auto_mkcol => Ok(context.principal.quota),
+        Err(error) => Err(context.refused(error)),
+    }
+}
+
+pub(super) async fn commit(context: &Context<'_>, put: Put) -> Result<PutDone, TreeError> {
+    context.dav.tree.put(context.actor(), &context.principal.uid, put).await
+}
+
+/// 201 or 204 with the ids and etags that the apps need (clients.md trap 14).
+pub(super) fn written(context: &Context<'_>, done: &PutDone) -> Reply {
+    let status = if done.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
+    identified(context, Reply::empty(status), &done.node)
+}
+
+/// Adds `OC-FileId`, `ETag` and `OC-ETag`.
+pub(super) fn identified(context: &Context<'_>, reply: Reply, node: &Node) -> Reply {
+    let etag = node.etag().quoted();
+    reply
+        .header("oc-fileid", context.dav.installation.instance.file_id(node.id))
+        .header("etag", &etag)
+        .header("oc-etag", &etag)
+}
+
+fn smaller(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,185 @@
+//! `SEARCH` (RFC 5323) with the bodies of the apps (clients.md §24), answered from the index.
+//!
+//! | Situation                              | Answer | Source                              |
+//! |----------------------------------------|--------|-------------------------------------|
+//! | found                                  | 207, hrefs as in a listing, no entry for the scope | clients.md §24 |
+//! | scope is not the user's                | 409 with `d:search-scope-valid`     | RFC 5323 §2.2  |
+//! | a property that cannot be searched by  | 207; the condition holds for nothing | clients.md: never 400 to unknown names |
+//! | a literal that cannot be read          | 400    | RFC 5323 §5.6                       |
+
+use http::StatusCode;
+
+use bytes::Bytes;
+
+use super::DavError;
+use super::context::Context;
+use super::place::Place;
+use super::propfind::multistatus;
+use super::props::{Live, PropSet, Viewer, live};
+use super::report::limit;
+use crate::path::DavPath;
+use crate::proto::dates::parse_search_date;
+use crate::proto::dav::{Direction, Multistatus, Op, SearchDepth, SearchRequest, Where};
+use crate::store;
+use crate::store::search::{Filter, Order, Question, SortKey};
+use crate::tree::{Listed, TreeError, listed_at};
+use crate::wire::{Reply, ReplyBody, Request};
+
+pub(super) async fn search(
+    context: &Context<'_>,
+    request: &mut Request,
+) -> Result<Reply, DavError> {
+    let body = context.read_xml(request).await?;
+    let wanted = SearchRequest::parse(&body)?;
+    let scope = scope(context, &wanted.scope.href)?;
+    let set = PropSet::exactly(wanted.select);
+    let viewer = context.viewer(request).await?;
+    let (node, _) = match context.find_at(&scope).await {
+        Err(error) if error.status() == StatusCode::NOT_FOUND => return Err(DavError::SearchScope),
+        found => found?,
+    };
+    if wanted.scope.depth == SearchDepth::Zero {
+        return Ok(multistatus(ReplyBody::Full(Multistatus::begin().finish())));
+    }
+    let question = Question {
+        below: node.id,
+        user: context.principal.uid.clone(),
+        filter: wanted.filter.as_ref().map_or(Ok(Filter::And(Vec::new())), filter)?,
+        sort: wanted
+            .order
+            .iter()
+            .filter_map(|key| {
+                sort_key(live(&key.prop)?).map(|by| (by, key.direction == Direction::Descending))
+            })
+            .collect(),
+        offset: wanted.offset.map_or(0, |offset| offset as usize),
+        limit: limit(context, wanted.limit),
+        members_only: wanted.scope.depth == SearchDepth::One,
+    };
+    let found = run(context, question, &set, &scope).await?;
+    Ok(multistatus(ReplyBody::Full(answer(&found, &set, &viewer))))
+}
+
+/// `/files/<user>/…` without the prefix, or a whole href.
+fn scope(context: &Context<'_>, href: &str) -> Result<DavPath, DavError> {
+    let full = match href.find("/remote.php/") {
+        Some(start) => href[start..].to_owned(),
+        None => format!("/remote.php/dav/{}", href.trim_start_matches('/')),
+    };
+    match Place::parse(&full, &context.principal.uid)? {
+        Place::Files { path, .. } if context.principal.access.covers(&path) => Ok(path),
+        _ => Err(DavError::SearchScope),
+    }
+}
+
+/// Asks the index, and reads what beside the rows is wanted.
+pub(super) async fn run(
+    context: &Context<'_>,
+    question: Question,
+    set: &PropSet,
+    scope: &DavPath,
+) -> Result<Vec<Listed>, DavError> {
+    let (wants, now, scope) = (set.wants(), context.dav.clock.seconds(), scope.clone());
+    let owner = context.principal.uid.clone();
+    let found = store::read(context.dav.tree.store(), move |tx| {
+        let mut found = Vec::new();
+        for (node, below) in tx.search(&question)? {
+            let Ok(below) = DavPath::from_decoded(&below) else { continue };
+            let path = below.segments().try_fold(scope.clone(), |path, name| path.join(name));
+            let Ok(path) = path else { continue };
+            found.push(listed_at(tx, &owner, node, path, wants, now)?);
+        }
+        Ok::<_, TreeError>(found)
+    });
+    found.await.map_err(|error| context.refused(error))
+}
+
+/// The multistatus of what was found.
+pub(super) fn answer(found: &[Listed], set: &PropSet, viewer: &Viewer) -> Bytes {
+    let mut out = Multistatus::begin();
+    // COMPAT(android, ios): hits are hrefs of `files/`, whatever URL was asked.
+    for listed in found {
+        let slash = if listed.node.is_folder() { "/" } else { "" };
+        let href = [&viewer.base, "/", &listed.path.encode(), slash].concat();
+        set.write(&mut out, viewer, listed, &href);
+    }
+    out.finish()
+}
+
+fn filter(condition: &Where) -> Result<Filter, DavError> {
+    let all = |parts: &[Where]| parts.iter().map(filter).collect::<Result<Vec<_>, _>>();
+    Ok(match condition {
+        Where::And(parts) => Filter::And(all(parts)?),
+        Where::Or(parts) => Filter::Or(all(parts)?),
+        Where::Not(part) => Filter::Not(Box::new(filter(part)?)),
+        Where::IsCollection => Filter::IsCollection,
+        // Every node has every live property that can be searched by; dead ones cannot.
+        Where::IsDefined(prop) => match live(prop) {
+            Some(_) => Filter::And(Vec::new()),
+            None => Filter::Or(Vec::new()),
+        },
+        Where::Compare { op, prop, literal } => match live(prop) {
+            Some(known) => compare(*op, known, literal)?,
+            None => Filter::Or(Vec::new()),
+        },
+    })
+}
+
+fn compare(op: Op, by: Live, literal: &str) -> Result<Filter, DavError> {
+    let order = match op {
+        Op::Eq => Order::Equal,
+        Op::Lt => Order::Less,
+        Op::Lte => Order::LessOrEqual,
+        Op::Gt => Order::Greater,
+        Op::Gte => Order::GreaterOrEqual,
+        Op::Like => {
+            return Ok(match by {
+                Live::DisplayName => Filter::NameLike(literal.to_owned()),
+                Live::ContentType => Filter::MediaTypeLike(literal.to_owned()),
+                _ => Filter::Or(Vec::new()),
+            });
+        }
+    };
+    let number = || {
+        let bad = DavError::BadRequest("A literal of the search is not a number");
+        literal.trim().parse::<i64>().map_err(|_| bad)
+    };
+    let date = || {
+        let bad = DavError::BadRequest("A literal of the search is not a date");
+        parse_search_date(literal).ok_or(bad)
+    };
+    Ok(match (by, op) {
+        (Live::LastModified, _) => Filter::Mtime(order, date()?),
+        (Live::UploadTime | Live::CreationDate, _) => Filter::Uploaded(order, date()?),
+        (Live::Size | Live::ContentLength, _) => Filter::Size(order, number()?),
+        (Live::FileId, _) => Filter::FileId(order, number()?),
+        // COMPAT(android): `yes`.
+        (Live::Favorite, Op::Eq) => Filter::Favorite(matches!(literal, "yes" | "1" | "true")),
+        (Live::DisplayName, Op::Eq) => Filter::NameLike(escape(literal)),
+        (Live::ContentType, Op::Eq) => Filter::MediaTypeLike(escape(literal)),
+        _ => Filter::Or(Vec::new()),
+    })
+}
+
+/// A literal as a pattern that means just itself.
+fn escape(literal: &str) -> String {
+    let mut pattern = String::with_capacity(literal.len());
+    for c in literal.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+fn sort_key(by: Live) -> Option<SortKey> {
+    match by {
+        Live::DisplayName => Some(SortKey::Name),
+        Live::LastModified => Some(SortKey::Mtime),
+        Live::UploadTime | Live::CreationDate | Live::CreationTime => Some(SortKey::Uploaded),
+        Live::Size | Live::ContentLength => Some(SortKey::Size),
+        Live::FileId => Some(SortKey::FileId),
+        _ => None,
+    }
+}

@@ -1,0 +1,123 @@
+//! Chunked uploads: `/remote.php/dav/uploads/<user>/<transfer>/<chunk>` (clients.md §13, §42).
+//!
+//! | Request                                   | Answer | Source                                |
+//! |-------------------------------------------|--------|---------------------------------------|
+//! | `MKCOL` transfer                          | 201; 405 if it exists | clients.md §13         |
+//! | `PUT` chunk                               | 201 new, 204 replaced | clients.md §13         |
+//! | `PUT` into a missing transfer             | 404    | recorded server                       |
+//! | chunk's offset overlaps, lies             | 400    | design §4                             |
+//! | `PROPFIND` transfer                       | 207 with the chunks   | all apps' resume       |
+//! | `MOVE .file`                              | see [`close`]         |                        |
+//! | `DELETE` transfer or chunk                | 204, 404              | desktop, rclone        |
+
+mod chunk;
+mod close;
+mod list;
+
+use http::{Method, StatusCode};
+
+use super::context::Context;
+use super::{Dav, DavError};
+use crate::auth::Principal;
+use crate::path::{DavPath, encode_href};
+use crate::wire::{Reply, Request};
+
+/// Methods in the uploads.
+pub(super) const ALLOW: &str = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, MKCOL, MOVE";
+
+/// Name of the file that a transfer becomes.
+const ASSEMBLED: &str = ".file";
+
+/// A request on a transfer.
+struct Upload<'a> {
+    dav: &'a Dav,
+    principal: &'a Principal,
+    /// Encoded href of the user's uploads, without trailing slash.
+    base: &'a str,
+    transfer: &'a str,
+}
+
+pub(super) async fn handle(
+    dav: &Dav,
+    principal: &Principal,
+    base: &str,
+    rest: &DavPath,
+    request: &mut Request,
+) -> Result<Reply, DavError> {
+    let segments: Vec<&str> = rest.segments().collect();
+    let upload = |transfer| Upload { dav, principal, base, transfer };
+    if !principal.may_write() {
+        return Err(DavError::OutOfScope);
+    }
+    let method = request.method.clone();
+    match (method.as_str(), &segments[..]) {
+        ("PROPFIND", []) => list::transfers(dav, principal, base, request).await,
+        ("GET" | "HEAD", _) => Ok(Reply::with_body(StatusCode::OK, "text/html; charset=UTF-8", "")),
+        ("MKCOL", [name]) => begin(&upload(name), request).await,
+        ("PROPFIND", [name]) => list::chunks(&upload(name), None, request).await,
+        ("PROPFIND", [name, chunk]) => list::chunks(&upload(name), Some(chunk), request).await,
+        ("DELETE", [name]) => {
+            dav.content.abort_transfer(&principal.uid, name).await?;
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        ("DELETE", [name, chunk]) if *chunk != ASSEMBLED => {
+            dav.content.remove_chunk(&principal.uid, name, chunk).await?;
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        ("PUT", [name, chunk]) if *chunk != ASSEMBLED => {
+            chunk::put(&upload(name), chunk, request).await
+        }
+        ("MOVE", [name, ASSEMBLED]) => close::close(&upload(name), request).await,
+        _ if method == Method::PUT => {
+            Err(DavError::BadRequest("Chunks lie in a transfer's folder"))
+        }
+        _ => Err(DavError::MethodNotAllowed(ALLOW)),
+    }
+}
+
+async fn begin(upload: &Upload<'_>, request: &Request) -> Result<Reply, DavError> {
+    let total = total_length(request)?;
+    if let Some(total) = total {
+        upload.foresee(request, total).await?;
+    }
+    let (uid, name) = (&upload.principal.uid, upload.transfer);
+    upload.dav.content.begin_transfer(uid, name, total).await?;
+    Ok(Reply::empty(StatusCode::CREATED))
+}
+
+/// `OC-Total-Length`.
+fn total_length(request: &Request) -> Result<Option<u64>, DavError> {
+    number(request, "oc-total-length", "OC-Total-Length is not a number of bytes")
+}
+
+fn number(request: &Request, name: &str, problem: &'static str) -> Result<Option<u64>, DavError> {
+    match request.header(name) {
+        None => Ok(None),
+        Some(value) => value.trim().parse().map(Some).map_err(|_| DavError::BadRequest(problem)),
+    }
+}
+
+impl<'a> Upload<'a> {
+    /// The user's files, as the place where the transfer will go.
+    fn files(&self, path: DavPath, request: &Request) -> Result<Context<'a>, DavError> {
+        let base = format!("/remote.php/dav/files/{}", encode_href(self.principal.uid.as_str()));
+        Context::new(self.dav, self.principal, base, path, request)
+    }
+
+    /// Refuses a file that is too large, or for which the quota has no room as things are now.
+    async fn foresee(&self, request: &Request, total: u64) -> Result<(), DavError> {
+        if self.dav.settings.max_file_bytes.is_some_and(|max| total > max) {
+            return Err(DavError::TooLarge);
+        }
+        let files = self.files(DavPath::root(), request)?;
+        let replaced = match request.headers.contains_key("destination") {
+            // A destination that cannot be read here is refused by the MOVE, which needs it.
+            true => match files.destination(request) {
+                Ok(path) => files.find_at(&path).await.map_or(0, |(node, _)| node.size),
+                Err(_) => 0,
+            },
+            false => 0,
+        };
+        files.foresee_quota(total.saturating_sub(replaced)).await
+    }
+}
