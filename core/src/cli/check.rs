@@ -82,3 +82,51 @@ fn bad_json(errors: &ConfigErrors) -> Value {
 fn fault(error: &ConfigError) -> Value {
     json!({ "from": error.place.to_string(), "key": error.key, "text": error.text })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Loads `text` as a named file; its values are this test's whatever the environment says.
+    fn load(folder: &Path, text: &str) -> Result<Loaded, ConfigErrors> {
+        let path = folder.join("test.toml");
+        fs::write(&path, text).unwrap();
+        config::load(&Overrides { config: Some(path), ..Overrides::default() })
+    }
+
+    #[test]
+    fn people_see_what_differs_from_the_defaults_and_what_to_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "data_dir = 'd'\n[limits]\nmax_ranges = 3\nmax_headers = 100\n\
+                    [server]\nadmin_listen = '0.0.0.0:9'\nlisten_http = ''\n";
+        let shown = good_text(&load(folder.path(), text).unwrap()).join("\n");
+        let at = |line| format!("# {}:{line}", folder.path().join("test.toml").display());
+        for part in [
+            format!("{} is good.", folder.path().join("test.toml").display()),
+            format!("data folder     {}", folder.path().join("d").display()),
+            "plain HTTP      off".to_owned(),
+            format!("limits.max_ranges = 3    {}", at(3)),
+            "warning: ".to_owned() + &at(6)[2..] + ": server.admin_listen: shows health",
+        ] {
+            assert!(shown.contains(&part), "{part:?} in\n{shown}");
+        }
+        assert!(!shown.contains("max_headers"), "{shown}");
+    }
+
+    #[test]
+    fn scripts_see_every_key_or_every_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = good_json(&load(folder.path(), "[limits]\nmax_ranges = 3\n").unwrap());
+        assert_eq!(good["ok"], true);
+        assert_eq!(good["settings"]["limits.max_ranges"]["value"], 3);
+        assert_eq!(good["settings"]["limits.max_headers"]["from"], "default");
+        assert_eq!(good["settings"].as_object().unwrap().len(), config::defaults().len());
+        let bad = bad_json(&load(folder.path(), "lisen = 1\nserver = 2\n").unwrap_err());
+        assert_eq!(bad["ok"], false);
+        assert_eq!(bad["errors"][0]["key"], "lisen");
+        assert_eq!(bad["errors"][1]["key"], "server");
+    }
+}
