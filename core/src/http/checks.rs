@@ -152,3 +152,55 @@ fn https_base(settings: &HttpOrigins, origin: &Origin) -> Option<String> {
     };
     Some(if port == 443 { format!("https://{name}") } else { format!("https://{name}:{port}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_and_proxies() {
+        let from_afar = |url: &str| Origin {
+            remote_ip: "203.0.113.5".parse().expect("an address"),
+            base_url: url.into(),
+            secure: false,
+            near: false,
+        };
+        let settings = |https_port| HttpOrigins { https_port, ..HttpOrigins::default() };
+        let parts = |method: &str, target: &str| {
+            let request = http::Request::builder().method(method).uri(target);
+            request.body(()).unwrap().into_parts().0
+        };
+        for (method, target, base, port, location) in [
+            (
+                "GET",
+                "/f/12?x=1",
+                "http://a.org:8080",
+                Some(8443),
+                Some("https://a.org:8443/f/12?x=1"),
+            ),
+            ("HEAD", "/", "http://a.org", Some(443), Some("https://a.org/")),
+            ("GET", "//evil.org", "http://[::1]", Some(443), Some("https://[::1]//evil.org")),
+            ("GET", "/", "https://public.org", None, Some("https://public.org/")),
+            ("GET", "/", "http://a.org", None, None),
+            ("POST", "/login", "http://a.org", Some(443), None),
+            ("GET", "/remote.php/dav/", "http://a.org", Some(443), None),
+            ("PROPFIND", "/remote.php/dav/", "http://a.org", Some(443), None),
+            ("GET", "/ocs/v2.php/cloud/user", "http://a.org", Some(443), None),
+        ] {
+            let answer =
+                check_transport(&settings(port), &from_afar(base), &parts(method, target)).unwrap();
+            match (answer, location) {
+                (Ok(reply), Some(location)) => {
+                    assert_eq!(reply.status, 301);
+                    assert_eq!(reply.headers[LOCATION], location);
+                }
+                (Err(refusal), None) => assert_eq!(refusal.status(), 403),
+                (answer, _) => panic!("{method} {target}: {:?}", answer.map(|reply| reply.status)),
+            }
+        }
+        for (secure, near) in [(true, false), (false, true)] {
+            let origin = Origin { secure, near, ..from_afar("http://a.org") };
+            assert!(check_transport(&settings(None), &origin, &parts("PUT", "/x")).is_none());
+        }
+    }
+}

@@ -27,6 +27,8 @@ pub(super) struct BodyState {
     pub(super) bytes: AtomicU64,
     /// Whether the body came too slowly.
     pub(super) too_slow: AtomicBool,
+    /// Whether so much of it is left unread that an HTTP/1.1 connection cannot go on.
+    pub(super) abandoned: AtomicBool,
 }
 
 /// A request body, as hyper reads it.
@@ -105,12 +107,14 @@ impl BodySource for IncomingSource {
 impl Drop for IncomingSource {
     fn drop(&mut self) {
         let Some(mut incoming) = self.incoming.take() else { return };
-        // A client told to wait will not send; one over HTTP/2 is told per stream.
-        if self.awaited || self.http2 || incoming.is_end_stream() {
+        // Over HTTP/2 only the stream ends.
+        if self.http2 || incoming.is_end_stream() {
             return;
         }
         let left = incoming.size_hint().exact().map(|all| all.saturating_sub(self.received));
-        if left.is_some_and(|left| left > DRAIN.0) {
+        // A client told to wait may or may not send its body now; nobody can tell what comes next.
+        if self.awaited || left.is_some_and(|left| left > DRAIN.0) {
+            self.state.abandoned.store(true, Relaxed);
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };

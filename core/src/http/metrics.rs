@@ -166,7 +166,7 @@ impl fmt::Debug for Latency {
 
 impl EncodeMetric for Latency {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let ends = BUCKETS.into_iter().chain([f64::MAX]);
+        let ends = BUCKETS.into_iter().chain([f64::INFINITY]);
         let counts = self.0.buckets.iter().map(|count| count.load(Relaxed));
         let buckets: Vec<_> = ends.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

@@ -81,10 +81,14 @@ impl Inner {
         let secure = origin.as_ref().map_or(arrival.secure, |origin| origin.secure);
         let reply = match origin {
             Ok(origin) => self.answer(parts, source, origin, &id, &received).await,
-            Err(_) => check_head(&self.limits, &parts).and(Err(Refusal::BadHost)),
+            Err(_) => {
+                drop(source); // now, so that it is known below what it leaves unread
+                check_head(&self.limits, &parts).and(Err(Refusal::BadHost))
+            }
         };
         let reply = reply.unwrap_or_else(|refusal| refusal.reply(&id, http2));
-        finish(reply, &Context { method: &method, request_id: &id, secure }, log)
+        let closes = received.abandoned.load(Relaxed);
+        finish(reply, &Context { method: &method, request_id: &id, secure, closes }, log)
     }
 
     async fn answer(

@@ -15,7 +15,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
+    CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -33,6 +33,8 @@ pub(super) struct Context<'a> {
     pub(super) method: &'a Method,
     pub(super) request_id: &'a str,
     pub(super) secure: bool,
+    /// Whether the connection cannot take another request; only HTTP/1.1 ever says so.
+    pub(super) closes: bool,
 }
 
 /// Turns a room's reply into what goes over the wire.
@@ -63,6 +65,9 @@ pub(super) fn finish(reply: Reply, context: &Context<'_>, log: Log) -> Response<
     if context.secure {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(year);
+    }
+    if context.closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     for (name, value) in [
         (REFERRER_POLICY, "no-referrer"),

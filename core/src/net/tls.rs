@@ -20,9 +20,6 @@ use sha2::{Digest, Sha256};
 use super::own_ca;
 use crate::clock::Clock;
 
-/// How often the watcher looks at the files.
-const WATCH_EVERY: Duration = Duration::from_secs(5);
-
 /// Where the certificate comes from.
 #[derive(Debug, Clone)]
 pub enum CertSource {
@@ -197,11 +194,12 @@ impl CertStore {
         }
     }
 
-    /// Reloads whenever the files change, and renews in time. Runs until it is dropped.
-    pub async fn watch(self: Arc<Self>) {
+    /// Looks at the files `every` few seconds; reloads when they change, and renews in time. Runs
+    /// until it is dropped.
+    pub async fn watch(self: Arc<Self>, every: Duration) {
         let mut failed = None;
         loop {
-            tokio::time::sleep(WATCH_EVERY).await;
+            tokio::time::sleep(every).await;
             let store = Arc::clone(&self);
             let look = move || {
                 let seen = stamps(&store.source);
