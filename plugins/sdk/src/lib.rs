@@ -10,6 +10,7 @@
 pub mod auth;
 pub mod blocking;
 pub mod conformance;
+pub mod memory;
 pub mod secret;
 pub mod storage;
 

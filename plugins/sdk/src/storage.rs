@@ -111,7 +111,8 @@ pub enum DiskOp {
         /// Tag of the entry that is removed.
         tag: Tag,
     },
-    /// Set the modification time. If the tag does not match: success, nothing done. From here on the
+    /// Set the modification time of a file and tell its new tag, also if it was set before. If the
+    /// tag does not match: success, nothing done. From here on the
     /// old tag opens nothing: decide on the file again when the new one is known.
     Touch {
         /// Path of the file.

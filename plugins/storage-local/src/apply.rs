@@ -11,7 +11,7 @@ use crate::areas::Areas;
 use crate::aside::{self, Replay};
 use crate::fs::{PLACE, failed, is_absent, open_file, open_folder, set_mtime, split};
 use crate::remove::{dispose, set_removed};
-use crate::tag::{Ident, Meta};
+use crate::tag::{self, Ident, Meta};
 
 /// One batch. The results are those of the operations that were tried: one each, the last of them
 /// the failed one if there was one.
@@ -202,7 +202,13 @@ impl Batch<'_> {
         let tag = self.replay.current(tag).clone();
         let unchanged = Ok(Applied::default());
         let Some(found) = find(&self.areas.files, path)? else { return unchanged };
-        if found.meta.tag() != tag || found.meta.kind.is_none() {
+        if tag::touched(&tag, mtime) == Some(found.meta.tag()) {
+            // It was touched before; the caller may not have learnt its tag.
+            let touched = found.meta.tag();
+            self.replay.touched(&tag, &touched);
+            return Ok(Applied { tag: Some(touched), kept: None });
+        }
+        if found.meta.tag() != tag || found.meta.kind != Some(Kind::File) {
             return unchanged;
         }
         let fd = open_file(&found.dir, name, OFlags::RDONLY).map_err(failed(path))?;

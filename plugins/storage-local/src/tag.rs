@@ -10,6 +10,9 @@ use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, statx};
 use rustix::io::{Errno, Result};
 
+/// Nanoseconds.
+const SECOND: i128 = 1_000_000_000;
+
 /// Which inode something is, whatever is written into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ident {
@@ -28,6 +31,17 @@ impl Ident {
             _ => return None,
         };
         Some(Self { folder, ino: ino.parse().ok()?, btime: btime.parse().ok()? })
+    }
+}
+
+/// The tag that the file of `tag` has after its modification time was set; `None` if this storage
+/// did not make the tag.
+pub(crate) fn touched(tag: &Tag, mtime: i64) -> Option<Tag> {
+    match tag.0.split(':').collect::<Vec<_>>()[..] {
+        [ino, size, _, btime] => {
+            Some(Tag(format!("{ino}:{size}:{}:{btime}", i128::from(mtime) * SECOND)))
+        }
+        _ => None,
     }
 }
 
@@ -114,7 +128,7 @@ fn wanted() -> StatxFlags {
 }
 
 fn nanos(time: &StatxTimestamp) -> i128 {
-    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+    i128::from(time.tv_sec) * SECOND + i128::from(time.tv_nsec)
 }
 
 #[cfg(test)]
