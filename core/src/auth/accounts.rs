@@ -149,7 +149,7 @@ impl Auth {
             last_login: None,
         };
         store::write(&self.store, move |tx| -> Result<User, AccountError> {
-            require_free_email(tx.as_read(), user.email.as_deref(), &user.uid)?;
+            require_free_email(tx, user.email.as_deref(), &user.uid)?;
             if !tx.insert_user(&user)? {
                 return Err(AccountError::UidTaken);
             }
@@ -191,7 +191,7 @@ impl Auth {
         let hash = self.new_hash(password).await?;
         let wanted = uid.to_owned();
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
-            let mut user = require_user(tx.as_read(), &wanted)?;
+            let mut user = require_user(tx, &wanted)?;
             if user.provider != BUILTIN {
                 return Err(AccountError::PasswordElsewhere(user.provider));
             }
@@ -214,13 +214,13 @@ impl Auth {
         check_change(&change)?;
         let wanted = uid.to_owned();
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
-            let mut user = require_user(tx.as_read(), &wanted)?;
+            let mut user = require_user(tx, &wanted)?;
             let was_active_admin = user.admin && user.enabled;
             match change {
                 UserChange::DisplayName(name) => user.display_name = name,
                 UserChange::Email(email) => {
                     user.email = email.filter(|email| !email.is_empty());
-                    require_free_email(tx.as_read(), user.email.as_deref(), &user.uid)?;
+                    require_free_email(tx, user.email.as_deref(), &user.uid)?;
                 }
                 UserChange::Quota(quota) => user.quota = quota,
                 UserChange::Language(language) => user.language = language,
@@ -228,7 +228,7 @@ impl Auth {
                 UserChange::Admin(admin) => user.admin = admin,
             }
             if was_active_admin && !(user.admin && user.enabled) {
-                require_other_admin(tx.as_read(), &user.uid)?;
+                require_other_admin(tx, &user.uid)?;
             }
             tx.update_user(&user)?;
             if !user.enabled {
@@ -249,9 +249,9 @@ impl Auth {
     pub async fn delete_user(&self, uid: &str) -> Result<Uid, AccountError> {
         let wanted = uid.to_owned();
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
-            let user = require_user(tx.as_read(), &wanted)?;
+            let user = require_user(tx, &wanted)?;
             if user.admin && user.enabled {
-                require_other_admin(tx.as_read(), &user.uid)?;
+                require_other_admin(tx, &user.uid)?;
             }
             tx.remove_user(&user.uid)?;
             Ok(user.uid)
@@ -334,7 +334,7 @@ impl Auth {
     ) -> Result<(), AccountError> {
         let (group, wanted) = (group.to_owned(), uid.to_owned());
         store::write(&self.store, move |tx| {
-            let user = require_user(tx.as_read(), &wanted)?;
+            let user = require_user(tx, &wanted)?;
             if tx.group_members(&group)?.is_none() {
                 return Err(AccountError::NoSuchGroup);
             }

@@ -36,6 +36,7 @@ use moonsail_sdk::secret::Secret;
 
 use crate::clock::Clock;
 use crate::ids::Uid;
+use crate::proto::authorization::Credentials;
 use crate::store::{self, Store};
 use crate::wire::Request;
 
@@ -64,6 +65,9 @@ pub struct AuthSettings {
     pub session_lifetime: Duration,
     /// How long a login flow may take. Default 20 minutes.
     pub flow_lifetime: Duration,
+    /// Longest password, in bytes; above it [`AuthError::TooLong`] before hashing. Default, and at
+    /// most, [`MAX_PASSWORD_BYTES`].
+    pub max_password_bytes: usize,
     /// Shortest new password, in characters. Default 8.
     pub min_password_chars: usize,
     /// The pool that hashes passwords; the same as that of [`BuiltinUsers`].
@@ -79,6 +83,7 @@ impl Default for AuthSettings {
             session_idle: Duration::from_secs(24 * 60 * 60),
             session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             flow_lifetime: Duration::from_secs(20 * 60),
+            max_password_bytes: MAX_PASSWORD_BYTES,
             min_password_chars: 8,
             passwords: Passwords::default(),
         }
@@ -99,6 +104,8 @@ pub struct Auth {
     used: Mutex<HashMap<keyed::Mac, i64>>,
 }
 
+/// Longest login, in bytes: no user id or mail address is longer.
+const MAX_LOGIN_BYTES: usize = 1024;
 /// Login flows that one address may start during the lifetime of a flow: a whole office behind one
 /// address can set up its phones, and nobody can fill the index.
 const FLOW_STARTS: usize = 200;
@@ -132,17 +139,15 @@ impl Auth {
     /// # Errors
     /// [`AuthError`] if it brings credentials that are not taken.
     pub async fn authenticate(&self, request: &Request) -> Result<Option<Principal>, AuthError> {
-        use credentials::Credentials;
-        match Credentials::parse(&request.headers)? {
-            Credentials::None => self.session_of_api(request).await,
-            Credentials::Bearer(token) => self.token(token.reveal(), None).await.map(Some),
-            Credentials::Basic { login, password } if tokens::is_token(password.reveal()) => {
+        match credentials::of(&request.headers)? {
+            None => self.session_of_api(request).await,
+            Some(Credentials::Bearer(token)) => self.token(token.reveal(), None).await.map(Some),
+            Some(Credentials::Basic { login, password }) if tokens::is_token(password.reveal()) => {
                 self.token(password.reveal(), Some(&login)).await.map(Some)
             }
-            Credentials::Basic { login, password } => {
+            Some(Credentials::Basic { login, password }) => {
                 self.login(&Caller::of(request), &login, &password).await.map(Some)
             }
-            Credentials::Unknown => Err(AuthError::BadCredentials),
         }
     }
 
@@ -156,7 +161,9 @@ impl Auth {
         login: &str,
         password: &Secret,
     ) -> Result<Principal, AuthError> {
-        if login.len() + password.reveal().len() > MAX_PASSWORD_BYTES {
+        if password.reveal().len() > self.settings.max_password_bytes
+            || login.len() > MAX_LOGIN_BYTES
+        {
             return Err(AuthError::TooLong);
         }
         // An empty password must not reach a directory: an unauthenticated LDAP bind succeeds.

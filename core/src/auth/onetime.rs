@@ -4,9 +4,10 @@
 use http::HeaderMap;
 use moonsail_sdk::secret::Secret;
 
-use super::credentials::Credentials;
+use super::credentials;
 use super::tokens::{NewToken, generate, logins_of, token_and_owner};
 use super::{Access, Auth, AuthError, Principal};
+use crate::proto::authorization::Credentials;
 use crate::store::{self, StoreError};
 
 /// Why no app password was made or removed.
@@ -57,7 +58,7 @@ impl Auth {
         headers: &HeaderMap,
         client: &str,
     ) -> Result<Secret, AppPasswordError> {
-        let Credentials::Basic { login, password } = Credentials::parse(headers)? else {
+        let Some(Credentials::Basic { login, password }) = credentials::of(headers)? else {
             return Err(AuthError::BadCredentials.into());
         };
         let hash = hex::encode(self.token_mac(password.reveal()));
@@ -66,7 +67,7 @@ impl Auth {
         let (client, now) = (client.to_owned(), self.clock.seconds());
         store::write(&self.store, move |tx| {
             let bad = AppPasswordError::Auth(AuthError::BadCredentials);
-            let Some((token, user)) = token_and_owner(tx.as_read(), &hash)? else {
+            let Some((token, user)) = token_and_owner(tx, &hash)? else {
                 return Err(bad);
             };
             let over = token.expires.is_some_and(|end| end <= now);

@@ -49,7 +49,7 @@ impl Auth {
     pub async fn wipe_done(&self, token: &str) -> Result<bool, AuthError> {
         let hash = hex::encode(self.token_mac(token));
         let wiped = store::write(&self.store, move |tx| -> Result<Option<Uid>, StoreError> {
-            match token_and_owner(tx.as_read(), &hash)? {
+            match token_and_owner(tx, &hash)? {
                 Some((token, _)) if token.wipe => {
                     tx.remove_token(token.id)?;
                     Ok(Some(token.uid))
