@@ -8,8 +8,10 @@ pub mod clock;
 pub mod config;
 pub mod etag;
 pub mod ids;
+pub mod pages;
 pub mod path;
 pub mod proto;
+pub mod version;
 pub mod wire;
 // ports
 pub mod storage;
