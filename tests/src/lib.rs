@@ -1,1 +1,16 @@
-//! Black-box tests of the built server.
+//! Black-box tests of the built server: what drives it, and what reads its answers.
+//!
+//! Nothing here depends on the server's crates, so it cannot share their mistakes: [`server`]
+//! starts the binary in a directory of its own, [`http`] speaks to it byte by byte, [`spec`] runs
+//! the dialogues of `spec/cases`, [`suite`] runs cases and reports them, [`tools`] finds and runs
+//! the real clients.
+
+pub mod binary;
+pub mod http;
+pub mod server;
+pub mod spec;
+pub mod suite;
+pub mod tls;
+pub mod tools;
+
+pub use server::Server;

@@ -1,0 +1,318 @@
+//! A server of its own for a test: started, asked, stopped, killed and started again.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::binary;
+use crate::http::{self, Endpoint, Request, Response};
+
+/// How long a start may take; it takes a tenth of a second, but machines can be busy.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long a stop may take: what the server's own grace time and a margin come to.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A running server with a data directory of its own. Dropping it kills it and removes the data;
+/// [`Server::finish`] is the proper end of a test.
+pub struct Server {
+    home: TempDir,
+    arguments: Vec<String>,
+    running: Option<Running>,
+    https: u16,
+    http: u16,
+    log: Arc<Mutex<Vec<String>>>,
+    finished: bool,
+}
+
+struct Running {
+    child: Child,
+    readers: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server on free ports with the built-in configuration.
+    ///
+    /// # Errors
+    /// When the binary cannot be built or does not become ready.
+    pub fn start() -> Result<Self> {
+        Self::start_with("", &[])
+    }
+
+    /// Starts a server with a configuration file (unless empty) and more arguments after `serve`.
+    ///
+    /// # Errors
+    /// When the binary cannot be built or does not become ready.
+    pub fn start_with(config: &str, arguments: &[&str]) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("moonsail-e2e-").tempdir()?;
+        let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        if !config.is_empty() {
+            let file = home.path().join("server.toml");
+            std::fs::write(&file, config)?;
+            arguments.splice(0..0, ["--config".to_owned(), file.display().to_string()]);
+        }
+        let (https, http) = (0, 0);
+        let log = Arc::default();
+        let mut server = Self { home, arguments, running: None, https, http, log, finished: false };
+        server.launch()?;
+        Ok(server)
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// A directory for the test's own files, removed with the server.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The certificate authority the server made for itself.
+    pub fn ca(&self) -> PathBuf {
+        self.data().join("tls/ca.pem")
+    }
+
+    /// Plain HTTP.
+    pub fn http(&self) -> Endpoint {
+        Endpoint { port: self.http, ca: None }
+    }
+
+    /// HTTPS, trusting the server's own authority.
+    pub fn https(&self) -> Endpoint {
+        Endpoint { port: self.https, ca: Some(self.ca()) }
+    }
+
+    /// One request over plain HTTP on a connection of its own.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn dav(
+        &self,
+        method: &str,
+        path: &str,
+        login: (&str, &str),
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response> {
+        let mut request = Request::new(method, path).basic(login.0, login.1).body(body);
+        for (name, value) in fields {
+            request = request.field(name, value);
+        }
+        http::exchange(&self.http(), &request)
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        ensure!(self.running.is_none(), "the server is already running");
+        let mut child = Command::new(binary::path()?)
+            .arg("serve")
+            .arg("--data")
+            .arg(self.data())
+            .args(["--listen", &format!("127.0.0.1:{}", self.https)])
+            .args(["--listen-http", &format!("127.0.0.1:{}", self.http)])
+            .args(&self.arguments)
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("starting the server")?;
+        let stdout = child.stdout.take().context("stdout")?;
+        let stderr = child.stderr.take().context("stderr")?;
+        let (ready, readiness) = std::sync::mpsc::channel();
+        let out_log = Arc::clone(&self.log);
+        let err_log = Arc::clone(&self.log);
+        let readers = vec![
+            std::thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
+                    if let Some(url) = line.strip_prefix("ready ") {
+                        // Nobody listens once both listeners are known.
+                        let _ = ready.send(url.to_owned());
+                    }
+                    keep(&out_log, line);
+                }
+            }),
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(|line| line.ok()) {
+                    keep(&err_log, line);
+                }
+            }),
+        ];
+        self.running = Some(Running { child, readers });
+        let begun = Instant::now();
+        let (mut https, mut http) = (0, 0);
+        while https == 0 || http == 0 {
+            let left = START_LIMIT.saturating_sub(begun.elapsed());
+            let Ok(url) = readiness.recv_timeout(left) else {
+                bail!("the server did not become ready");
+            };
+            let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+            let port = port.parse().with_context(|| format!("ready line {url:?}"))?;
+            if url.starts_with("https://") {
+                https = port;
+            } else {
+                http = port;
+            }
+        }
+        (self.https, self.http) = (https, http);
+        Ok(())
+    }
+
+    /// Stops the server by SIGTERM and waits for its end.
+    ///
+    /// # Errors
+    /// When it takes more than 30 seconds or ends with an error.
+    pub fn stop(&mut self) -> Result<()> {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let pid = running.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
+        ensure!(sent.success(), "SIGTERM could not be sent to {pid}");
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = running.child.try_wait()? {
+                break status;
+            }
+            if begun.elapsed() > STOP_LIMIT {
+                running.child.kill()?;
+                running.child.wait()?;
+                bail!("the server did not stop within {STOP_LIMIT:?} of SIGTERM");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        running.join();
+        ensure!(status.success(), "the server stopped with {status}");
+        Ok(())
+    }
+
+    /// Kills the server as a power cut would end it (but for what the kernel still writes).
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill9(&mut self) -> Result<()> {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        running.child.kill()?;
+        running.child.wait()?;
+        running.join();
+        Ok(())
+    }
+
+    /// Starts the server again (after a stop, if it runs) on the same data and the same ports.
+    ///
+    /// # Errors
+    /// As [`Server::start`] and [`Server::stop`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        self.launch()
+    }
+
+    /// Runs a verb of the command line on the data directory; gives what it printed.
+    ///
+    /// # Errors
+    /// When it ends with an error; the text holds what it said.
+    pub fn command(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut child = Command::new(binary::path()?)
+            .arg("--data")
+            .arg(self.data())
+            .args(arguments)
+            .current_dir(self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        // A verb that reads nothing may have ended already; its status tells.
+        let _ = child.stdin.take().context("stdin")?.write_all(input.as_bytes());
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            bail!("moonsail {} ended with {}: {said}{error}", arguments.join(" "), output.status);
+        }
+        Ok(said)
+    }
+
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// As [`Server::command`].
+    pub fn add_user(&self, name: &str, password: &str) -> Result<()> {
+        self.add_user_with(name, password, &[])
+    }
+
+    /// Adds a user with more arguments (`--admin`, `--quota 1MB`, …).
+    ///
+    /// # Errors
+    /// As [`Server::command`].
+    pub fn add_user_with(&self, name: &str, password: &str, more: &[&str]) -> Result<()> {
+        let mut arguments = vec!["user", "add", name, "--password-stdin"];
+        arguments.extend_from_slice(more);
+        self.command(&arguments, &format!("{password}\n")).map(drop)
+    }
+
+    /// Makes an app password for a user.
+    ///
+    /// # Errors
+    /// As [`Server::command`], or when anything but the password alone is printed.
+    pub fn token(&self, user: &str) -> Result<String> {
+        let printed = self.command(&["token", "add", user, "e2e"], "")?;
+        let token = printed.trim();
+        ensure!(
+            token.len() >= 16 && !token.contains(char::is_whitespace),
+            "token add printed {printed:?}, which is not an app password alone"
+        );
+        Ok(token.to_owned())
+    }
+
+    /// Compares the index and the files.
+    ///
+    /// # Errors
+    /// When they disagree.
+    pub fn fsck(&self) -> Result<()> {
+        self.command(&["fsck"], "").map(drop)
+    }
+
+    /// Ends a test: stops the server and checks that its data is sound.
+    ///
+    /// # Errors
+    /// As [`Server::stop`] and [`Server::fsck`].
+    pub fn finish(mut self) -> Result<()> {
+        self.stop()?;
+        self.fsck()?;
+        self.finished = true;
+        Ok(())
+    }
+
+    /// The last lines of the server's log.
+    pub fn log_tail(&self, lines: usize) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log[log.len().saturating_sub(lines)..].join("\n")
+    }
+}
+
+impl Running {
+    /// Waits until the last line of the log is read.
+    fn join(self) {
+        for reader in self.readers {
+            // A reader that panicked has lost lines of a log, nothing else.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The data goes with it, so there is nothing to shut down properly.
+        let _ = self.kill9();
+        if !self.finished {
+            let tail = self.log_tail(40);
+            let _ = writeln!(std::io::stderr(), "--- end of the server's log ---\n{tail}\n---");
+        }
+    }
+}
+
+fn keep(log: &Mutex<Vec<String>>, line: String) {
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+}
