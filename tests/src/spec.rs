@@ -24,9 +24,10 @@
 //! fifty times `a`, `{{alice.password}}` and `{{alice.token}}` their secrets.
 //!
 //! Lines starting with `@` change who asks and how: `@as alice` (app password, the default),
-//! `@password alice`, `@anonymous`, `@tls` (from here on over HTTPS), `@own-server [arguments]` (for files
-//! that fill throttles or need a quota: `@own-server` takes no part in the shared server), `@quota alice 1MB`,
-//! `@file /a.txt text`, `@folder /a` (set-up by PUT and MKCOL as alice).
+//! `@password alice`, `@wrong alice` (a wrong password), `@anonymous`, `@tls` (from here on over
+//! HTTPS), `@own-server` (for files that fill throttles, which the shared server counts for all),
+//! `@quota alice BYTES`, `@times N` (the next exchange N times), `@file /a.txt text` and `@folder /a`
+//! (set-up by PUT and MKCOL as whoever asks). `{{cr}}` is a carriage return.
 
 mod parse;
 pub mod pattern;
@@ -34,3 +35,29 @@ mod run;
 
 pub use parse::{Dialogue, Exchange, Expected, Step};
 pub use run::{World, run};
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A case with a slip in it would only be found where a server runs.
+    #[test]
+    fn all_cases_can_be_read() {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/cases")];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let parsed = super::Dialogue::parse(&text);
+                assert!(parsed.is_ok(), "{}: {:#}", path.display(), parsed.unwrap_err());
+                count += 1;
+            }
+        }
+        assert!(count >= 60, "only {count} cases were found");
+    }
+}

@@ -20,6 +20,8 @@ pub enum Step {
     As(String),
     /// `@password NAME`: Basic with the account password.
     Password(String),
+    /// `@wrong NAME`: Basic with a password that is not the user's.
+    Wrong(String),
     /// `@anonymous`.
     Anonymous,
     /// `@tls`.
@@ -31,8 +33,10 @@ pub enum Step {
 /// A request, with its variables not yet filled in, and its expected answer.
 #[derive(Debug, Default)]
 pub struct Exchange {
-    /// The line of the file where it starts.
+    /// The line of the file where it starts; 0 for set-up.
     pub line: usize,
+    /// How many times it is played after the first.
+    pub again: usize,
     /// The method.
     pub method: String,
     /// The request target.
@@ -69,10 +73,17 @@ impl Dialogue {
             text.starts_with('#'),
             "line 1: a case starts with a comment that names its source"
         );
+        let mut again = 0;
         let mut lines = text.lines().enumerate().peekable();
         while let Some((at, line)) = lines.next() {
             let number = at + 1;
             if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(times) = line.strip_prefix("@times ") {
+                let times: usize =
+                    times.trim().parse().with_context(|| format!("line {number}"))?;
+                again = times.saturating_sub(1);
                 continue;
             }
             if let Some(directive) = line.strip_prefix('@') {
@@ -91,7 +102,12 @@ impl Dialogue {
                 answer.push(unmarked(line));
             }
             let exchange = exchange(&request, &answer).with_context(|| format!("line {number}"))?;
-            dialogue.steps.push(Step::Exchange(Box::new(Exchange { line: number, ..exchange })));
+            dialogue.steps.push(Step::Exchange(Box::new(Exchange {
+                line: number,
+                again,
+                ..exchange
+            })));
+            again = 0;
         }
         ensure!(
             dialogue.steps.iter().any(|step| matches!(step, Step::Exchange(_))),
@@ -106,6 +122,7 @@ impl Dialogue {
         match word {
             "as" => self.steps.push(Step::As(rest.to_owned())),
             "password" => self.steps.push(Step::Password(rest.to_owned())),
+            "wrong" => self.steps.push(Step::Wrong(rest.to_owned())),
             "anonymous" => self.steps.push(Step::Anonymous),
             "tls" => self.steps.push(Step::Tls),
             "own-server" => self.own_server = true,
@@ -158,6 +175,7 @@ fn exchange(request: &[&str], answer: &[&str]) -> Result<Exchange> {
     expected.body = answer_body.map(|lines| joined(&lines));
     Ok(Exchange {
         line: 0,
+        again: 0,
         method: method.to_owned(),
         target: target.to_owned(),
         fields,

@@ -32,10 +32,12 @@ pub fn run(dialogue: &Dialogue, world: &World) -> Result<()> {
     let mut number = 0;
     values.insert("base".to_owned(), endpoint.base());
     values.insert("authority".to_owned(), format!("127.0.0.1:{}", endpoint.port));
+    values.insert("cr".to_owned(), "\r".to_owned());
     for step in &dialogue.steps {
         match step {
             Step::As(user) => authorization = credentials(&values, user, "token"),
             Step::Password(user) => authorization = credentials(&values, user, "password"),
+            Step::Wrong(user) => authorization = credentials(&values, user, "nothing"),
             Step::Anonymous => authorization = None,
             Step::Tls => {
                 endpoint = world.https.clone().context("@tls, but the server has no HTTPS")?;
@@ -45,6 +47,14 @@ pub fn run(dialogue: &Dialogue, world: &World) -> Result<()> {
             }
             Step::Exchange(exchange) => {
                 number += 1;
+                // Repeats come first and must all end as the last one does.
+                for _ in 0..exchange.again {
+                    let request = request(exchange, &values, authorization.as_deref())?;
+                    let response = send(&mut connection, &endpoint, &request)?;
+                    if let Err(problem) = compare(&exchange.expected, &response, &values) {
+                        bail!("{}\n{problem}", title(exchange, number));
+                    }
+                }
                 let title = title(exchange, number);
                 let request =
                     request(exchange, &values, authorization.as_deref()).context(title.clone())?;
