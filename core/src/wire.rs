@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -95,13 +95,14 @@ pub trait BodySource: Send {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>>;
 }
 
-/// A request's body.
-pub struct Body(Box<dyn BodySource>);
+/// A request's body. The mutex is never locked: it lets a request be shared between threads, which
+/// futures that hold one need.
+pub struct Body(Mutex<Box<dyn BodySource>>);
 
 impl Body {
     /// Wraps a source.
     pub fn new(source: impl BodySource + 'static) -> Self {
-        Self(Box::new(source))
+        Self(Mutex::new(Box::new(source)))
     }
 
     /// A body that is `bytes`.
@@ -120,7 +121,8 @@ impl Body {
     /// # Errors
     /// [`BodyError`] if the body is cut or too slow.
     pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        std::future::poll_fn(|cx| self.0.poll_data(cx)).await
+        let source = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::future::poll_fn(|cx| source.poll_data(cx)).await
     }
 
     /// The whole body, at most `limit` bytes.

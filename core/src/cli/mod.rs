@@ -6,6 +6,7 @@ pub mod args;
 mod check;
 pub mod exit;
 pub mod out;
+mod serve;
 pub mod units;
 
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ pub fn main() -> ExitCode {
     let (flags, verb) = Cli::from_process();
     match verb {
         Verb::Check(output) => check::run(&flags, output.json),
-        Verb::Serve | Verb::User(_) | Verb::Group(_) | Verb::Token(_) | Verb::Fsck(_) => {
+        Verb::Serve => serve::run(&flags),
+        Verb::User(_) | Verb::Group(_) | Verb::Token(_) | Verb::Fsck(_) => {
             out::error("this verb is not built yet");
             Exit(exit::FAILURE)
         }

@@ -7,6 +7,8 @@
 //! | `Depth` other than infinity | 400    | §9.6.1                       |
 //! | the root                    | 403    | recorded server              |
 //! | locked, at or below         | 423    | §7, §9.6                     |
+//!
+//! A fragment in the request's target is dropped by the HTTP library before anybody sees it.
 
 use http::StatusCode;
 
@@ -20,10 +22,6 @@ pub(super) async fn delete(
     request: &mut Request,
 ) -> Result<Reply, DavError> {
     context.require_write(&context.path)?;
-    // A fragment in a request's target is an error, not a part to be dropped (RFC 9112 §3.2).
-    if request.uri.path().contains('#') {
-        return Err(DavError::BadRequest("The request target holds a fragment"));
-    }
     match Depth::parse(request.header("depth"))? {
         None | Some(Depth::Infinity) => {}
         // COMPAT(rclone and others): a file has no members, so its depth says nothing.

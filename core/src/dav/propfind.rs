@@ -12,6 +12,7 @@
 //! that the snapshot ends soon, and memory holds one folder at the most.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -21,8 +22,11 @@ use super::DavError;
 use super::context::Context;
 use super::error::XML;
 use super::props::{PropSet, Viewer};
+use crate::ids::Uid;
+use crate::path::DavPath;
 use crate::proto::dav::{Multistatus, Propfind};
 use crate::proto::depth::Depth;
+use crate::store::Store;
 use crate::tree::{Listed, Listing, TreeError};
 use crate::wire::{Reply, ReplyBody, Request, StreamBroken};
 
@@ -67,6 +71,7 @@ pub(super) fn wants_minimal(request: &Request) -> bool {
 }
 
 type Pieces = mpsc::Receiver<Result<Bytes, StreamBroken>>;
+type Found = oneshot::Sender<Result<(), TreeError>>;
 
 fn list(
     context: &Context<'_>,
@@ -76,39 +81,13 @@ fn list(
 ) -> (Pieces, oneshot::Receiver<Result<(), TreeError>>) {
     let (sender, pieces) = mpsc::channel(4);
     let (found, was_found) = oneshot::channel();
-    let store = std::sync::Arc::clone(context.dav.tree.store());
+    let store = Arc::clone(context.dav.tree.store());
     let (uid, path) = (context.principal.uid.clone(), context.path.clone());
     tokio::task::spawn_blocking(move || {
         let mut writer = Writer { out: Multistatus::begin(), sender, set, viewer };
-        let mut backlog = VecDeque::new();
-        let read = || -> Result<(), TreeError> {
-            let mut snapshot = store.reader()?;
-            let tx = &mut *snapshot;
-            let wants = writer.set.wants();
-            let now = writer.viewer.now;
-            let opened = Listing::open(tx, &uid, &path, &uid, wants, now)
-                .and_then(|listing| listing.target(tx).map(|target| (listing, target)));
-            let (mut listing, target) = match opened {
-                Ok(opened) => opened,
-                Err(error) => {
-                    let _gone = found.send(Err(error));
-                    return Ok(());
-                }
-            };
-            let _gone = found.send(Ok(()));
-            backlog.push_back(vec![target]);
-            while depth == Depth::One {
-                let page = listing.next_page(tx, PAGE)?;
-                if page.is_empty() {
-                    break;
-                }
-                backlog.push_back(page);
-                writer.write_what_fits(&mut backlog);
-            }
-            Ok(())
-        }();
-        match read {
-            Ok(()) => writer.finish(backlog),
+        match writer.read(&*store, (&uid, &path), depth, found) {
+            Ok(Some(backlog)) => writer.finish(backlog),
+            Ok(None) => {} // not found, and told so
             Err(error) => {
                 let _gone = writer.sender.blocking_send(Err(StreamBroken(error.to_string())));
             }
@@ -125,6 +104,47 @@ struct Writer {
 }
 
 impl Writer {
+    /// Reads the resource and its members from one snapshot; gives the pages that are not written
+    /// yet, or nothing if there is no such resource.
+    fn read(
+        &mut self,
+        store: &dyn Store,
+        (uid, path): (&Uid, &DavPath),
+        depth: Depth,
+        found: Found,
+    ) -> Result<Option<VecDeque<Vec<Listed>>>, TreeError> {
+        let mut snapshot = match store.reader() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let _gone = found.send(Err(error.into()));
+                return Ok(None);
+            }
+        };
+        let tx = &mut *snapshot;
+        let opened = Listing::open(tx, uid, path, uid, self.set.wants(), self.viewer.now)
+            .and_then(|listing| listing.target(tx).map(|target| (listing, target)));
+        let (mut listing, target) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                let _gone = found.send(Err(error));
+                return Ok(None);
+            }
+        };
+        let _gone = found.send(Ok(()));
+        let mut backlog = VecDeque::from([vec![target]]);
+        if depth == Depth::Zero {
+            return Ok(Some(backlog));
+        }
+        loop {
+            let page = listing.next_page(tx, PAGE)?;
+            if page.is_empty() {
+                return Ok(Some(backlog));
+            }
+            backlog.push_back(page);
+            self.write_what_fits(&mut backlog);
+        }
+    }
+
     /// Writes pages while the client keeps up.
     fn write_what_fits(&mut self, backlog: &mut VecDeque<Vec<Listed>>) {
         while let Ok(permit) = self.sender.clone().try_reserve_owned() {

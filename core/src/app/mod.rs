@@ -1,0 +1,182 @@
+//! Puts the house together: opens the data folder, starts the services, furnishes the rooms.
+//!
+//! [`House`] is what every verb of the command line works with; [`serve`] adds the door.
+
+mod folder;
+mod rooms;
+mod serve;
+mod settings;
+
+use std::sync::Arc;
+
+use moonsail_sdk::auth::DynAuthenticator;
+use moonsail_storage_local::{LocalConfig, LocalStorage};
+
+use crate::auth::{Auth, BuiltinUsers, Passwords};
+use crate::clock::Clock;
+use crate::config::{AuthProvider, Settings};
+use crate::content::{Content, Publisher};
+use crate::storage::FileStorage;
+use crate::store::Store;
+use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::tree::Tree;
+
+pub use folder::{DataFolder, FolderError};
+pub use serve::{Announcer, serve};
+
+/// Why the house does not stand.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The index cannot be opened.
+    #[error("{path}: {source}")]
+    Index {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: crate::store::sqlite::OpenError,
+    },
+    /// The storage cannot be opened.
+    #[error("the storage in {path} cannot be used: {source}")]
+    Storage {
+        /// The data folder.
+        path: std::path::PathBuf,
+        /// Why.
+        source: crate::storage::StorageError,
+    },
+    /// What an earlier process left could not be put in order.
+    #[error("what was left by the last run cannot be put in order: {0}")]
+    Recovery(#[from] crate::content::ContentError),
+    /// The index failed.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] crate::net::TlsError),
+    /// The log cannot be set up.
+    #[error(transparent)]
+    Log(#[from] crate::http::LogError),
+    /// An address cannot be bound.
+    #[error(transparent)]
+    Net(#[from] crate::net::NetError),
+    /// The first administrator could not be made.
+    #[error("the first administrator could not be made: {0}")]
+    FirstAdmin(#[from] crate::auth::AccountError),
+    /// The operating system refused.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+/// The services over one data folder.
+pub struct House {
+    /// The index.
+    pub store: Arc<dyn Store>,
+    /// The bytes.
+    pub storage: Arc<dyn FileStorage>,
+    /// Staging and reading.
+    pub content: Content,
+    /// Rules of the tree.
+    pub tree: Tree,
+    /// Who is who.
+    pub auth: Arc<Auth>,
+    publisher: Arc<Publisher>,
+    clock: Clock,
+    // Last, so that the lock is let go when all else is gone.
+    folder: DataFolder,
+}
+
+impl House {
+    /// Opens the data folder, which no other process may use meanwhile, and puts in order what the
+    /// last run left: decided changes are published, the stage of dead requests is swept.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let folder = DataFolder::open(&settings.data_dir)?;
+        let clock = Clock::system();
+        let store = open_index(&folder, settings, &clock)?;
+        let storage = open_storage(&folder)?;
+        let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
+        let sink = Arc::clone(&publisher);
+        store.set_disk_sink(Box::new(move |ops| sink.push(ops)));
+        let redone = publisher.recover(&store).await?;
+        if redone > 0 {
+            tracing::info!(redone, "changes decided in the last run were published");
+        }
+        let content = Content::new(
+            Arc::clone(&storage),
+            Arc::clone(&store),
+            Arc::clone(&publisher),
+            settings::durability(settings),
+            clock.clone(),
+        );
+        let swept = content.sweep_stage().await?;
+        if swept > 0 {
+            tracing::info!(swept, "unfinished uploads of the last run were removed");
+        }
+        let tree = Tree::new(Arc::clone(&store), clock.clone());
+        let auth = Arc::new(open_auth(settings, &store, &clock));
+        Ok(Self { store, storage, content, tree, auth, publisher, clock, folder })
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    /// Makes all that was decided visible and durable, and closes the index.
+    pub async fn close(self) {
+        if let Err(error) = self.auth.tidy().await {
+            tracing::warn!(%error, "times of last use are not written");
+        }
+        self.publisher.settle(true).await;
+        let store = Arc::clone(&self.store);
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        if let Err(error) = closed {
+            tracing::error!(%error, "the index was not closed cleanly");
+        }
+    }
+}
+
+fn open_index(
+    folder: &DataFolder,
+    settings: &Settings,
+    clock: &Clock,
+) -> Result<Arc<dyn Store>, StartError> {
+    let path = folder.path().join("moonsail.db");
+    let options = SqliteOptions { durability: settings::index_durability(settings) };
+    match SqliteStore::open(&path, options, clock.clone()) {
+        Ok(store) => Ok(store),
+        Err(source) => Err(StartError::Index { path, source }),
+    }
+}
+
+fn open_storage(folder: &DataFolder) -> Result<Arc<dyn FileStorage>, StartError> {
+    let path = folder.path();
+    let config = LocalConfig {
+        files: path.join("files"),
+        stage: path.join("stage"),
+        kept: path.join("versions").join("kept"),
+    };
+    match LocalStorage::open(config) {
+        Ok(storage) => Ok(Arc::new(storage)),
+        Err(source) => Err(StartError::Storage { path: path.to_owned(), source }),
+    }
+}
+
+fn open_auth(settings: &Settings, store: &Arc<dyn Store>, clock: &Clock) -> Auth {
+    let passwords = Passwords::new(settings::password_threads(settings));
+    let chain = settings.auth.chain.iter().map(|provider| {
+        let authenticator: Arc<dyn DynAuthenticator> = match provider {
+            AuthProvider::Users => {
+                Arc::new(BuiltinUsers::new(Arc::clone(store), passwords.clone()))
+            }
+            AuthProvider::File(path) => settings::auth_file(path),
+        };
+        (provider.id().to_owned(), authenticator)
+    });
+    let auth = settings::auth(settings, passwords.clone());
+    Auth::new(Arc::clone(store), chain.collect(), auth, clock.clone())
+}

@@ -1,0 +1,57 @@
+//! The rooms, and which of them a request is for.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{House, settings};
+use crate::config::Settings;
+use crate::dav::Dav;
+use crate::http::Handler;
+use crate::login::Login;
+use crate::web::Web;
+use crate::wire::{Reply, Request};
+
+/// All rooms.
+pub(super) struct Rooms {
+    dav: Dav,
+    login: Login,
+    web: Web,
+}
+
+impl Rooms {
+    /// Furnished from the house's services.
+    pub(super) fn new(house: &House, settings: &Settings) -> Self {
+        let clock = house.clock.clone();
+        let dav = Dav::new(
+            Arc::clone(&house.auth),
+            house.tree.clone(),
+            house.content.clone(),
+            settings::dav(settings),
+            clock.clone(),
+        );
+        Self {
+            dav,
+            login: Login::new(Arc::clone(&house.auth), clock),
+            web: Web::new(Arc::clone(&house.auth)),
+        }
+    }
+
+    async fn route(&self, request: Request) -> Reply {
+        let path = request.uri.path();
+        let path = path.strip_prefix("/index.php").unwrap_or(path);
+        if path == "/remote.php" || path.starts_with("/remote.php/") {
+            self.dav.handle(request).await
+        } else if Login::owns(request.uri.path()) {
+            self.login.handle(request).await
+        } else {
+            self.web.handle(request).await
+        }
+    }
+}
+
+impl Handler for Rooms {
+    fn handle(&self, request: Request) -> BoxFuture<'_, Reply> {
+        Box::pin(self.route(request))
+    }
+}

@@ -1,0 +1,245 @@
+//! `serve`: from the house to an open door, and back to the street at SIGTERM.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::rooms::Rooms;
+use super::{House, StartError, settings};
+use crate::auth::NewUser;
+use crate::config::Settings;
+use crate::http::{Admin, Health, Logs, Metrics, Pipeline};
+use crate::ids::random_token;
+use crate::net::{CertStore, NetMetrics, Server};
+use crate::store;
+use moonsail_sdk::secret::Secret;
+
+/// How often times of last use are written and old logins removed.
+const TIDY: Duration = Duration::from_secs(60);
+/// How often rows of deleted folders are swept, and how many at once.
+const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP_ROWS: usize = 500;
+/// How often abandoned uploads are looked for.
+const STALE_UPLOADS: Duration = Duration::from_secs(600);
+/// How often certificates are looked at.
+const CERTIFICATES: Duration = Duration::from_secs(5);
+
+/// What the operator is told on standard output.
+pub struct Announcer<'a> {
+    /// Prints one line at once.
+    pub line: &'a (dyn Fn(&str) + Send + Sync),
+    /// Reads the configuration again, at SIGHUP.
+    pub reload: &'a (dyn Fn() -> Option<Settings> + Send + Sync),
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`StartError`] if the house cannot be opened; nothing after that.
+pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), StartError> {
+    let logs = Logs::start(&settings::log(settings))?;
+    let house = House::open(settings).await?;
+    let certs = CertStore::open(
+        settings::certificates(settings, house.folder().path()),
+        house.clock.clone(),
+    )?;
+    let certs = Arc::new(certs);
+    let metrics = Metrics::default();
+    let net_metrics = NetMetrics::default();
+    metrics.register(|registry| net_metrics.register(registry));
+    let server = Server::bind(settings::net(settings), Some(&certs), net_metrics)?;
+    let first_admin = first_admin(&house).await?;
+    announce(&announcer, settings, &server, &certs, first_admin);
+
+    let origins = settings::origins(settings, server.tls_addresses().first().map(SocketAddr::port));
+    let rooms = Arc::new(Rooms::new(&house, settings));
+    let pipeline = Pipeline::new(settings::http(settings), origins, rooms, metrics.clone());
+    let mut background = start_background(&house, settings, Arc::clone(&certs));
+    let mut admin = start_admin(&house, settings, metrics)?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let stop = stop_signal()?.shared();
+    let stopping = stop.clone();
+    let serving = server.serve(move |arrival, request| pipeline.serve(arrival, request), stop);
+    let reloading = async {
+        loop {
+            hangup.recv().await;
+            logs.reopen();
+            reload(&announcer, settings, &certs);
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = reloading => {}
+    }
+    stopping.await;
+    background.abort_all();
+    admin.abort_all();
+    drop((background, admin));
+    house.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+type Tasks = tokio::task::JoinSet<()>;
+
+fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -> Tasks {
+    let mut tasks = Tasks::new();
+    let auth = Arc::clone(&house.auth);
+    tasks.spawn(every(TIDY, move || {
+        let auth = Arc::clone(&auth);
+        async move {
+            if let Err(error) = auth.tidy().await {
+                tracing::warn!(%error, "old logins stay for now");
+            }
+        }
+    }));
+    let index = Arc::clone(&house.store);
+    tasks.spawn(every(SWEEP, move || {
+        let index = Arc::clone(&index);
+        async move {
+            while let Ok(swept) = store::write(&index, |tx| tx.sweep(SWEEP_ROWS)).await {
+                if swept == 0 {
+                    break;
+                }
+            }
+        }
+    }));
+    let (content, clock) = (house.content.clone(), house.clock.clone());
+    let retention = i64::try_from(settings.storage.upload_retention.as_secs()).unwrap_or(i64::MAX);
+    tasks.spawn(every(STALE_UPLOADS, move || {
+        let (content, before) = (content.clone(), clock.seconds().saturating_sub(retention));
+        async move {
+            match content.remove_stale_transfers(before).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "abandoned uploads were removed"),
+                Err(error) => tracing::warn!(%error, "abandoned uploads stay for now"),
+            }
+        }
+    }));
+    tasks.spawn(certs.watch(CERTIFICATES));
+    tasks
+}
+
+async fn every<F, Fut>(pause: Duration, mut work: F)
+where
+    F: FnMut() -> Fut + Send,
+    Fut: Future<Output = ()> + Send,
+{
+    loop {
+        tokio::time::sleep(pause).await;
+        work().await;
+    }
+}
+
+/// Health and metrics, on an address of their own.
+fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Result<Tasks, StartError> {
+    let mut tasks = Tasks::new();
+    if settings.server.admin_listen.is_none() {
+        return Ok(tasks);
+    }
+    let index = Arc::clone(&house.store);
+    let content = house.content.clone();
+    let admin = Admin::new(metrics, move || {
+        let (index, content) = (Arc::clone(&index), content.clone());
+        Box::pin(async move {
+            let answers = store::read(&index, |tx| tx.homes().map(|homes| homes.len())).await;
+            let free = content.free_space().await;
+            let mut health = Health { ok: answers.is_ok() && free.is_ok(), ..Health::default() };
+            health.details.insert("homes".into(), answers.unwrap_or(0).into());
+            health.details.insert("free_bytes".into(), free.ok().flatten().into());
+            health
+        })
+    });
+    let listener = Server::bind(settings::admin_net(settings), None, NetMetrics::default())?;
+    tasks.spawn(
+        listener
+            .serve(move |arrival, request| admin.serve(arrival, request), std::future::pending()),
+    );
+    Ok(tasks)
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: running requests may finish");
+    })
+}
+
+fn reload(announcer: &Announcer<'_>, _settings: &Settings, certs: &CertStore) {
+    if (announcer.reload)().is_none() {
+        return;
+    }
+    match certs.reload() {
+        Ok(()) => tracing::info!("reloaded"),
+        Err(error) => tracing::error!(%error, "the TLS certificate in use stays"),
+    }
+}
+
+/// Makes an administrator where there is no user at all; gives the password, which is kept nowhere.
+async fn first_admin(house: &House) -> Result<Option<Secret>, StartError> {
+    if !house.auth.list_users("", 1, 0).await?.is_empty() {
+        return Ok(None);
+    }
+    let password = Secret::new(random_token(20));
+    let admin = NewUser {
+        uid: "admin".to_owned(),
+        password: Some(password.clone()),
+        admin: true,
+        ..NewUser::default()
+    };
+    house.auth.create_user(admin).await?;
+    Ok(Some(password))
+}
+
+fn announce(
+    announcer: &Announcer<'_>,
+    settings: &Settings,
+    server: &Server,
+    certs: &CertStore,
+    first_admin: Option<Secret>,
+) {
+    let say = |text: &str| (announcer.line)(text);
+    let fingerprints = certs.fingerprints();
+    if let Some(password) = first_admin {
+        say("The first user was made. The password is shown only this once:");
+        say(&format!("  user      admin\n  password  {}", password.reveal()));
+    }
+    if let (Some(ca), Some(path)) = (&fingerprints.ca, certs.ca_path()) {
+        say("The certificate is from an authority of this server's own. Let devices trust");
+        say(&format!("  {}\n  SHA-256 {ca}", path.display()));
+    }
+    say(&format!("Certificate SHA-256 {}", fingerprints.leaf));
+    if let Some(url) = app_url(settings, server) {
+        say(&format!("Type this into the app: {url}"));
+    }
+    for address in server.tls_addresses() {
+        say(&format!("ready https://{address}"));
+    }
+    for address in server.plain_addresses() {
+        say(&format!("ready http://{address}"));
+    }
+}
+
+/// The URL that a person types into the app.
+fn app_url(settings: &Settings, server: &Server) -> Option<String> {
+    if let Some(url) = &settings.server.public_url {
+        return Some(url.clone());
+    }
+    let address = server.tls_addresses().into_iter().next()?;
+    let host = match address.ip() {
+        ip if !ip.is_unspecified() => SocketAddr::new(ip, address.port()).to_string(),
+        _ => {
+            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            format!("{name}:{}", address.port())
+        }
+    };
+    Some(format!("https://{host}"))
+}

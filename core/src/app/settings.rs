@@ -1,0 +1,148 @@
+//! From the checked configuration to what each floor takes.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use moonsail_sdk::auth::DynAuthenticator;
+
+use crate::auth::{AuthSettings, Passwords};
+use crate::config::{self, Settings};
+use crate::dav::DavSettings;
+use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
+use crate::net::{CertSource, NetSettings};
+use crate::storage::Durability;
+use crate::store::sqlite;
+use crate::wire::Network;
+
+pub(super) fn durability(settings: &Settings) -> Durability {
+    match settings.storage.durability {
+        config::Durability::Full => Durability::Full,
+        config::Durability::Batch | config::Durability::None => Durability::Relaxed,
+    }
+}
+
+pub(super) fn index_durability(settings: &Settings) -> sqlite::Durability {
+    match settings.storage.durability {
+        config::Durability::Full => sqlite::Durability::Full,
+        config::Durability::Batch => sqlite::Durability::Full,
+        config::Durability::None => sqlite::Durability::None,
+    }
+}
+
+pub(super) fn password_threads(settings: &Settings) -> usize {
+    match settings.auth.password_threads {
+        0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get).div_ceil(2),
+        threads => threads,
+    }
+}
+
+pub(super) fn auth(settings: &Settings, passwords: Passwords) -> AuthSettings {
+    let auth = &settings.auth;
+    AuthSettings {
+        throttle_failures: usize::try_from(auth.throttle_failures).unwrap_or(usize::MAX),
+        throttle_window: auth.throttle_window,
+        login_cache: auth.login_cache,
+        session_idle: auth.session_idle,
+        session_lifetime: auth.session_max,
+        flow_lifetime: auth.login_flow,
+        max_password_bytes: auth.max_password_bytes,
+        passwords,
+        ..AuthSettings::default()
+    }
+}
+
+pub(super) fn auth_file(_path: &Path) -> Arc<dyn DynAuthenticator> {
+    unimplemented!()
+}
+
+pub(super) fn dav(settings: &Settings) -> DavSettings {
+    let limits = &settings.limits;
+    DavSettings {
+        max_xml_bytes: limits.max_xml_bytes,
+        dead_property_bytes: limits.max_dead_property_bytes,
+        dead_properties: limits.max_dead_properties,
+        search_results: limits.max_search_results,
+        max_file_bytes: settings.storage.max_file,
+    }
+}
+
+fn networks(settings: &Settings) -> Vec<Network> {
+    let proxies = settings.server.trusted_proxies.iter();
+    proxies.filter_map(|cidr| cidr.to_string().parse().ok()).collect()
+}
+
+pub(super) fn net(settings: &Settings) -> NetSettings {
+    let limits = &settings.limits;
+    NetSettings {
+        tls: settings.server.listen.into_iter().collect(),
+        plain: settings.server.listen_http.into_iter().collect(),
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+        drain_timeout: settings.server.drain_timeout,
+        per_address: limits.max_connections_per_address,
+        total: limits.max_connections,
+        trusted_proxies: networks(settings),
+        header_bytes: u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX),
+        header_count: limits.max_headers,
+        uri_bytes: limits.max_uri_bytes,
+        streams: limits.http2_max_streams,
+        ..NetSettings::default()
+    }
+}
+
+pub(super) fn admin_net(settings: &Settings) -> NetSettings {
+    NetSettings {
+        plain: settings.server.admin_listen.into_iter().collect(),
+        total: 64,
+        ..NetSettings::default()
+    }
+}
+
+pub(super) fn http(settings: &Settings) -> HttpLimits {
+    let limits = &settings.limits;
+    HttpLimits {
+        uri_bytes: limits.max_uri_bytes,
+        header_bytes: limits.max_header_bytes,
+        header_count: limits.max_headers,
+        body_bytes_per_second: limits.body_min_bytes_per_sec,
+        body_window: limits.body_window,
+        in_flight: limits.max_requests_in_flight,
+        queue: limits.max_queued_requests,
+        ..HttpLimits::default()
+    }
+}
+
+pub(super) fn origins(settings: &Settings, https_port: Option<u16>) -> HttpOrigins {
+    HttpOrigins {
+        trusted_proxies: networks(settings),
+        public_url: settings.server.public_url.as_deref().map(Arc::from),
+        https_port,
+    }
+}
+
+pub(super) fn certificates(settings: &Settings, folder: &Path) -> CertSource {
+    match &settings.tls.files {
+        Some(files) => {
+            CertSource::Files { chain: files.certificate.clone(), key: files.key.clone() }
+        }
+        None => {
+            let names = settings.tls.names.clone();
+            CertSource::OwnCa { folder: folder.join("tls"), names }
+        }
+    }
+}
+
+pub(super) fn log(settings: &Settings) -> LogSettings {
+    LogSettings {
+        level: settings.log.filter.clone(),
+        format: match settings.log.format {
+            config::LogFormat::Text => LogFormat::Text,
+            config::LogFormat::Json => LogFormat::Json,
+        },
+        output: match &settings.log.file {
+            Some(path) => LogOutput::File(path.clone()),
+            None => LogOutput::Stderr,
+        },
+    }
+}
