@@ -75,7 +75,7 @@ impl Drop for Log {
             received,
             sent = self.sent,
             broken = self.broken,
-            ms = took.as_secs_f64() * 1000.0,
+            ms = took.as_micros() as f64 / 1000.0,
         );
     }
 }

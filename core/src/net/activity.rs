@@ -21,10 +21,18 @@ use super::places::Place;
 /// closing with bytes unread resets the connection, and the peer may lose the answer it is about to read.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 4 * 1024 * 1024);
 
+/// A write of fewer bytes may be one of HTTP/2's own frames, which go out also while the peer
+/// grants no window for any answer.
+const REAL_PROGRESS: usize = 256;
+
 /// The state of one connection. Times are milliseconds since it began, plus one; 0 is "not".
 pub(super) struct Activity {
     began: Instant,
     requests: AtomicUsize,
+    /// Of these, the ones for which it is our turn: to handle, or to make the next piece.
+    ours: AtomicUsize,
+    /// When the peer last took a part of an answer.
+    taken: AtomicU64,
     multiplexed: AtomicBool,
     idle_since: AtomicU64,
     head_since: AtomicU64,
@@ -37,6 +45,8 @@ impl Activity {
         Self {
             began: Instant::now(),
             requests: AtomicUsize::new(0),
+            ours: AtomicUsize::new(0),
+            taken: AtomicU64::new(1),
             multiplexed: AtomicBool::new(false),
             idle_since: AtomicU64::new(1),
             head_since: AtomicU64::new(1),
@@ -52,8 +62,9 @@ impl Activity {
     pub(super) fn request_began(self: &Arc<Self>, multiplexed: bool) -> Running {
         self.multiplexed.store(multiplexed, Relaxed);
         self.head_since.store(0, Relaxed);
+        self.ours.fetch_add(1, Relaxed);
         self.requests.fetch_add(1, Relaxed);
-        Running(Arc::clone(self))
+        Running { activity: Arc::clone(self), ours: true }
     }
 
     fn bytes_came(&self) {
@@ -62,9 +73,12 @@ impl Activity {
         }
     }
 
-    fn bytes_went(&self) {
+    fn bytes_went(&self, bytes: usize) {
         if self.blocked_since.load(Relaxed) != 0 {
             self.blocked_since.store(0, Relaxed);
+        }
+        if bytes >= REAL_PROGRESS && self.ours.load(Relaxed) == 0 {
+            self.taken.store(self.now(), Relaxed);
         }
     }
 
@@ -82,7 +96,11 @@ impl Activity {
             since => Some(at(since, idle_timeout)),
         };
         if self.requests.load(Relaxed) > 0 {
-            return blocked;
+            if self.ours.load(Relaxed) > 0 {
+                return blocked;
+            }
+            let untaken = at(self.taken.load(Relaxed), idle_timeout);
+            return Some(blocked.map_or(untaken, |blocked| blocked.min(untaken)));
         }
         let idle = at(self.idle_since.load(Relaxed), idle_timeout);
         let waits = match self.head_since.load(Relaxed) {
@@ -101,13 +119,32 @@ impl Activity {
 }
 
 /// A request between its fields and the end of its answer.
-pub(super) struct Running(Arc<Activity>);
+pub(super) struct Running {
+    activity: Arc<Activity>,
+    ours: bool,
+}
+
+impl Running {
+    /// Says whose turn it is: ours to make the next piece of the answer, or the peer's to take one.
+    pub(super) fn turn(&mut self, ours: bool) {
+        if !ours {
+            self.activity.taken.store(self.activity.now(), Relaxed);
+        }
+        match (self.ours, ours) {
+            (false, true) => _ = self.activity.ours.fetch_add(1, Relaxed),
+            (true, false) => _ = self.activity.ours.fetch_sub(1, Relaxed),
+            _ => {}
+        }
+        self.ours = ours;
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Before the count falls, so that nobody sees an idle connection with an old time.
-        self.0.idle_since.store(self.0.now(), Relaxed);
-        self.0.requests.fetch_sub(1, Relaxed);
+        // Before the counts fall, so that nobody sees an idle connection with an old time.
+        self.activity.idle_since.store(self.activity.now(), Relaxed);
+        self.turn(false);
+        self.activity.requests.fetch_sub(1, Relaxed);
     }
 }
 
@@ -129,9 +166,9 @@ impl Watched {
         Pin::new(&mut self.stream.as_mut().expect("only drop takes the stream").0)
     }
 
-    fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &result {
-            Poll::Ready(Ok(_)) => self.activity.bytes_went(),
+            Poll::Ready(Ok(bytes)) => self.activity.bytes_went(*bytes),
             Poll::Pending => self.activity.write_waits(),
             Poll::Ready(Err(_)) => {}
         }

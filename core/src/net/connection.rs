@@ -76,7 +76,7 @@ pub(super) async fn serve<F, Fut, B>(
 ) where
     F: Fn(Arrival, Request<Incoming>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<AnyError>,
 {
     match tls {
@@ -108,15 +108,14 @@ async fn talk<F, Fut, B>(
 ) where
     F: Fn(Arrival, Request<Incoming>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<AnyError>,
 {
     let service = service_fn(|request: Request<Incoming>| {
         let running = activity.request_began(request.version() == Version::HTTP_2);
         let answer = (shared.answer)(arrival, request);
         async move {
-            let response =
-                answer.await.map(|body| Held { body: Box::pin(body), _running: running });
+            let response = answer.await.map(|body| Held { body, running });
             Ok::<_, Infallible>(response)
         }
     });
@@ -191,11 +190,11 @@ impl Future for Expiry<'_> {
 
 /// A response body during which its request counts as running.
 struct Held<B> {
-    body: Pin<Box<B>>,
-    _running: Running,
+    body: B,
+    running: Running,
 }
 
-impl<B: Body<Data = Bytes>> Body for Held<B>
+impl<B: Body<Data = Bytes> + Unpin> Body for Held<B>
 where
     B::Error: Into<AnyError>,
 {
@@ -206,7 +205,9 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnyError>>> {
-        self.body.as_mut().poll_frame(cx).map_err(Into::into)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.running.turn(frame.is_pending());
+        frame.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {

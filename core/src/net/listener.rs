@@ -119,7 +119,7 @@ impl Server {
     where
         F: Fn(Arrival, Request<Incoming>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response<B>> + Send + 'static,
-        B: Body<Data = Bytes> + Send + 'static,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<AnyError>,
     {
         let Self { entrances, settings, metrics } = self;
@@ -161,7 +161,7 @@ impl<F, Fut, B> Acceptor<F>
 where
     F: Fn(Arrival, Request<Incoming>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<AnyError>,
 {
     async fn run(
@@ -259,11 +259,18 @@ fn pause_after(error: &io::Error, last: Duration) -> Duration {
     (last * 2).clamp(Duration::from_millis(50), Duration::from_secs(1))
 }
 
-/// Connections must leave file descriptors for files.
+/// Connections must leave file descriptors for files. The soft limit of open files is raised to the
+/// hard one first: it is low only for programs that use `select`, which we do not.
 fn total_within_file_limit(wanted: usize) -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current, // not allowed; what there is must do
+    };
     let most =
-        limit.map_or(usize::MAX, |files| usize::try_from(files / 4 * 3).unwrap_or(usize::MAX));
+        files.map_or(usize::MAX, |files| usize::try_from(files / 4 * 3).unwrap_or(usize::MAX));
     if wanted > most {
         tracing::warn!(wanted, most, "the limit of open files bounds the connections");
     }

@@ -25,7 +25,7 @@ use rcgen::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::tls::{TlsError, fingerprint, read_chain, read_pair};
+use super::tls::{TlsError, fingerprint, read_chain, read_pair, refuse_public_key};
 use crate::clock::Clock;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -81,7 +81,10 @@ pub(super) fn is_fresh(folder: &Path, extra: &[String], clock: &Clock) -> bool {
 fn ensure_ca(folder: &Path, clock: &Clock) -> Result<Option<KeyPair>, TlsError> {
     let (pem_path, key_path) = (folder.join("ca.pem"), folder.join("ca.key"));
     let key = match fs::read_to_string(&key_path) {
-        Ok(text) => Some(KeyPair::from_pem(&text)?),
+        Ok(text) => {
+            refuse_public_key(&key_path)?;
+            Some(KeyPair::from_pem(&text)?)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(TlsError::file(&key_path)(error)),
     };

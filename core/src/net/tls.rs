@@ -283,7 +283,7 @@ pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
 
 /// `threats.md` §6: refuse what the world reads, warn of what the group reads. Certbot's keys are
 /// group-readable on purpose, so that is no more than a warning.
-fn refuse_public_key(path: &Path) -> Result<(), TlsError> {
+pub(super) fn refuse_public_key(path: &Path) -> Result<(), TlsError> {
     let mode = std::fs::metadata(path).map_err(TlsError::file(path))?.mode();
     if mode & 0o006 != 0 {
         return Err(TlsError::KeyIsPublic(path.to_owned()));

@@ -58,6 +58,7 @@ impl Handler for Rooms {
                     self.seen.lock().unwrap().push("never".into());
                     std::future::pending().await
                 }
+                "/big" => Reply::with_body(StatusCode::OK, "text/plain", vec![b'x'; 20_000_000]),
                 "/none" => Reply::empty(StatusCode::NO_CONTENT),
                 "/who" => {
                     let text = format!("{} {} {}", request.base_url, request.remote_ip, request.id);

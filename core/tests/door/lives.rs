@@ -56,6 +56,20 @@ async fn idle_connections_are_closed() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_no_answer_is_closed() {
+    let house = House::with(|settings, _| settings.idle_timeout = Duration::from_millis(200)).await;
+    let mut stream = house.connect().await;
+    stream.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let gone = async {
+        while !house.metrics.encode().contains("moonsail_connections_open 0\n") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    stream.readable().await.unwrap();
+    timeout(PATIENCE, gone).await.expect("the connection is given up");
+}
+
+#[tokio::test]
 async fn an_address_has_its_share_of_connections() {
     let house = House::with(|settings, _| settings.per_address = 2).await;
     let mut first = house.connect().await;

@@ -46,6 +46,16 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
 }
 
 #[tokio::test]
+async fn a_coding_beside_a_length_wins_and_ends_the_connection() {
+    let house = House::start().await;
+    let request = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   0\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = house.exchange(request.as_bytes()).await;
+    assert!(answer.ends_with("got 0"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+}
+
+#[tokio::test]
 async fn a_bad_chunk_size_is_a_cut_body_and_the_connection_closes() {
     let house = House::start().await;
     let request = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n\
