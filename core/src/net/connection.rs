@@ -115,7 +115,11 @@ async fn talk<F, Fut, B>(
         let running = activity.request_began(request.version() == Version::HTTP_2);
         let answer = (shared.answer)(arrival, request);
         async move {
-            let response = answer.await.map(|body| Held { body, running });
+            let response = answer.await.map(|body| {
+                let mut running = running;
+                running.turn(false); // until the body is asked and has nothing yet
+                Held { body, running }
+            });
             Ok::<_, Infallible>(response)
         }
     });

@@ -119,3 +119,18 @@ async fn continue_is_said_when_the_body_is_wanted_and_not_before() {
     assert_eq!(status(&answer), 401, "no 100 before it: {answer}");
     assert_eq!(field(&answer, "connection"), Some("close"));
 }
+
+#[tokio::test]
+async fn a_streamed_answer_that_breaks_never_looks_whole() {
+    let house = House::start().await;
+    let ask = |path, version| {
+        format!("GET {path} HTTP/{version}\r\nHost: a\r\nConnection: close\r\n\r\n")
+    };
+    let whole = house.exchange(ask("/pieces", "1.1").as_bytes()).await;
+    assert_eq!(field(&whole, "transfer-encoding"), Some("chunked"));
+    assert!(whole.ends_with("4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n"), "{whole}");
+    let broken = house.exchange(ask("/broken", "1.1").as_bytes()).await;
+    assert!(broken.ends_with("4\r\none \r\n"), "no last chunk: {broken}");
+    let old = house.exchange(ask("/pieces", "1.0").as_bytes()).await;
+    assert!(old.ends_with("\r\n\r\none two"), "HTTP/1.0 knows no chunks: {old}");
+}

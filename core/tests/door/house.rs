@@ -9,7 +9,7 @@ use http::StatusCode;
 use moonsail::clock::Clock;
 use moonsail::http::{Handler, HttpLimits, HttpOrigins, Metrics, Pipeline};
 use moonsail::net::{CertSource, CertStore, NetMetrics, NetSettings, Server};
-use moonsail::wire::{Reply, Request};
+use moonsail::wire::{Reply, ReplyBody, Request, StreamBroken};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,6 +59,21 @@ impl Handler for Rooms {
                     std::future::pending().await
                 }
                 "/big" => Reply::with_body(StatusCode::OK, "text/plain", vec![b'x'; 20_000_000]),
+                "/pieces" | "/broken" => {
+                    let (pieces, body) = tokio::sync::mpsc::channel(1);
+                    tokio::spawn(async move {
+                        let _ = pieces.send(Ok("one ".into())).await;
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        let last = match path.as_str() {
+                            "/pieces" => Ok("two".into()),
+                            _ => Err(StreamBroken("as asked".into())),
+                        };
+                        let _ = pieces.send(last).await;
+                    });
+                    let mut reply = Reply::empty(StatusCode::OK);
+                    reply.body = ReplyBody::Stream { pieces: body, length: None };
+                    reply
+                }
                 "/none" => Reply::empty(StatusCode::NO_CONTENT),
                 "/who" => {
                     let text = format!("{} {} {}", request.base_url, request.remote_ip, request.id);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use moonsail::http::{Admin, Health, Metrics};
+use moonsail::net::{NetError, NetMetrics, NetSettings, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -207,4 +209,33 @@ async fn requests_and_connections_are_counted() {
     };
     let seen = timeout(PATIENCE, counted).await;
     assert!(seen.is_ok(), "{}", house.metrics.encode());
+}
+
+#[tokio::test]
+async fn the_administrators_page_is_served_by_the_same_listener_code() {
+    let admin = Admin::new(Metrics::default(), || {
+        Box::pin(async { Health { ok: true, ..Health::default() } })
+    });
+    let settings =
+        NetSettings { plain: vec!["127.0.0.1:0".parse().unwrap()], ..NetSettings::default() };
+    let server = Server::bind(settings, None, NetMetrics::default()).unwrap();
+    let address = server.plain_addresses()[0];
+    tokio::spawn(
+        server.serve(move |arrival, request| admin.serve(arrival, request), std::future::pending()),
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert!(status(&answer) == 200 && answer.contains(r#""status":"ok""#), "{answer}");
+}
+
+#[tokio::test]
+async fn addresses_that_cannot_be_taken_are_named() {
+    let house = House::start().await;
+    let settings = NetSettings { plain: vec![house.plain], ..NetSettings::default() };
+    let error = Server::bind(settings, None, NetMetrics::default()).err().unwrap();
+    assert!(error.to_string().contains(&house.plain.to_string()), "{error}");
+    let settings = NetSettings { tls: vec![house.tls], ..NetSettings::default() };
+    let error = Server::bind(settings, None, NetMetrics::default()).err().unwrap();
+    assert!(matches!(error, NetError::NoCertificate(_)), "{error}");
 }
