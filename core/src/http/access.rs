@@ -12,6 +12,7 @@ use http::{Method, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::gzip::Gzip;
 use super::incoming::BodyState;
 use super::metrics::Metrics;
 use crate::wire::{ReplyBody, StreamBroken};
@@ -47,10 +48,11 @@ impl Log {
         status: StatusCode,
         user: Option<String>,
         body: ReplyBody,
+        gzip: Option<Gzip>,
     ) -> ResponseBody {
         self.status = Some(status);
         self.user = user;
-        ResponseBody { body, log: self }
+        ResponseBody { body, gzip, log: self }
     }
 }
 
@@ -83,6 +85,8 @@ impl Drop for Log {
 /// A response's body, counted; what [`super::Pipeline::serve`] answers with.
 pub struct ResponseBody {
     body: ReplyBody,
+    /// While there is one, the end of the body is not the end of the answer.
+    gzip: Option<Gzip>,
     log: Log,
 }
 
@@ -94,7 +98,13 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamBroken>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let mut frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(gzip) = &mut self.gzip {
+            frame = match frame {
+                Some(frame) => Some(frame.map(|frame| frame.map_data(|data| gzip.piece(&data)))),
+                None => self.gzip.take().map(|gzip| Ok(Frame::data(gzip.finish()))),
+            };
+        }
         match &frame {
             Some(Ok(frame)) => {
                 self.log.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -109,7 +119,7 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.gzip.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -6,6 +6,7 @@
 mod access;
 mod admin;
 mod checks;
+mod gzip;
 mod incoming;
 mod log;
 mod metrics;
@@ -53,6 +54,8 @@ pub struct HttpLimits {
     pub queue: usize,
     /// How long they may wait; longer is 503.
     pub queue_wait: Duration,
+    /// Whether XML and JSON are compressed for clients that take gzip.
+    pub compression: bool,
 }
 
 impl Default for HttpLimits {
@@ -66,6 +69,7 @@ impl Default for HttpLimits {
             in_flight: 2048,
             queue: 2048,
             queue_wait: Duration::from_secs(5),
+            compression: true,
         }
     }
 }

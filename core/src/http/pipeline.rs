@@ -18,7 +18,7 @@ use super::incoming::{BodyState, IncomingSource};
 use super::metrics::Metrics;
 use super::origin::{Origin, origin};
 use super::respond::{Context, finish};
-use super::{Handler, HttpLimits, HttpOrigins};
+use super::{Handler, HttpLimits, HttpOrigins, gzip};
 use crate::ids::random_token;
 use crate::wire::{self, Arrival, Body, Reply};
 
@@ -68,6 +68,7 @@ impl Inner {
             IncomingSource::new(incoming, parts.version, expects, &self.limits);
         let origin = origin(&self.origins, &arrival, &parts);
         let id = request_id(&parts);
+        let gzip = self.limits.compression && gzip::accepts(&parts.headers);
         let method = parts.method.clone();
         let log = Log::new(Entry {
             began: Instant::now(),
@@ -88,7 +89,7 @@ impl Inner {
         };
         let reply = reply.unwrap_or_else(|refusal| refusal.reply(&id, http2));
         let closes = received.abandoned.load(Relaxed);
-        finish(reply, &Context { method: &method, request_id: &id, secure, closes }, log)
+        finish(reply, &Context { method: &method, request_id: &id, secure, closes, gzip }, log)
     }
 
     async fn answer(

@@ -21,8 +21,8 @@ use http::header::{
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 
-use super::access::Log;
-use super::access::ResponseBody;
+use super::access::{Log, ResponseBody};
+use super::gzip::compress;
 use crate::wire::{Reply, ReplyBody, USER_FIELD};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,10 +35,13 @@ pub(super) struct Context<'a> {
     pub(super) secure: bool,
     /// Whether the connection cannot take another request; only HTTP/1.1 ever says so.
     pub(super) closes: bool,
+    /// Whether the answer may be compressed.
+    pub(super) gzip: bool,
 }
 
 /// Turns a room's reply into what goes over the wire.
-pub(super) fn finish(reply: Reply, context: &Context<'_>, log: Log) -> Response<ResponseBody> {
+pub(super) fn finish(mut reply: Reply, context: &Context<'_>, log: Log) -> Response<ResponseBody> {
+    let mut gzip = compress(&mut reply, context.gzip);
     let Reply { status, mut headers, mut body } = reply;
     let user = headers.remove(USER_FIELD);
     let user = user.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -56,6 +59,7 @@ pub(super) fn finish(reply: Reply, context: &Context<'_>, log: Log) -> Response<
     }
     if context.method == Method::HEAD {
         body = ReplyBody::Full(Bytes::new());
+        gzip = None;
     }
 
     if let Ok(id) = HeaderValue::from_str(context.request_id) {
@@ -78,7 +82,7 @@ pub(super) fn finish(reply: Reply, context: &Context<'_>, log: Log) -> Response<
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 
-    let mut response = Response::new(log.answered(status, user, body));
+    let mut response = Response::new(log.answered(status, user, body, gzip));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

@@ -134,3 +134,21 @@ async fn a_streamed_answer_that_breaks_never_looks_whole() {
     let old = house.exchange(ask("/pieces", "1.0").as_bytes()).await;
     assert!(old.ends_with("\r\n\r\none two"), "HTTP/1.0 knows no chunks: {old}");
 }
+
+#[tokio::test]
+async fn a_streamed_listing_is_compressed_for_those_who_take_it() {
+    let house = House::start().await;
+    let mut stream = house.connect().await;
+    let ask = "GET /pieces HTTP/1.0\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    assert_eq!(field(&head, "content-encoding"), Some("gzip"), "{head}");
+    assert_eq!(field(&head, "vary"), Some("Accept-Encoding"), "{head}");
+    let mut text = String::new();
+    let mut body = flate2::read::GzDecoder::new(&answer[end..]);
+    std::io::Read::read_to_string(&mut body, &mut text).unwrap();
+    assert_eq!(text, "one two");
+}

@@ -72,7 +72,7 @@ impl Handler for Rooms {
                     });
                     let mut reply = Reply::empty(StatusCode::OK);
                     reply.body = ReplyBody::Stream { pieces: body, length: None };
-                    reply
+                    reply.header("content-type", "application/xml")
                 }
                 "/none" => Reply::empty(StatusCode::NO_CONTENT),
                 "/who" => {
