@@ -1,5 +1,4 @@
 //! The conformance suite of the SDK, on a real disk.
-#![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
 use moonsail_sdk::conformance::files::files_suite;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
