@@ -76,7 +76,8 @@ pub struct Entry {
 ///
 /// What is repeated belongs into **one** call of [`FileStorage::apply`]: a repeated move can meet
 /// what a later change has put at its target, and only within one call does the storage bring that
-/// back when the later change is repeated. Tags of one call may be those from before its touches.
+/// back, or see that the move must not be repeated. Tags of one call may be those from before its
+/// touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskOp {
     /// Make a staged file or folder visible at `path`, replacing a *file* that is there.
@@ -122,6 +123,57 @@ pub enum DiskOp {
         /// Unix seconds.
         mtime: i64,
     },
+}
+
+impl DiskOp {
+    /// For implementations: the index of the last operation that was applied before. `done` looks
+    /// at the storage before anything is repeated, and says of a publication whether its stage
+    /// entry is gone, of a move `Some(true)` if the entry is at its new place, and of anything else
+    /// that it cannot know. As operations are applied in order, nothing is done from the first
+    /// publication on that is still staged.
+    pub fn last_done(ops: &[Self], mut done: impl FnMut(&Self) -> Option<bool>) -> Option<usize> {
+        let mut last = None;
+        for (index, op) in ops.iter().enumerate() {
+            match done(op) {
+                Some(true) if op.may_be_at_target(&ops[last.map_or(0, |last| last + 1)..index]) => {
+                }
+                Some(true) => last = Some(index),
+                Some(false) => break,
+                None => {}
+            }
+        }
+        last
+    }
+
+    /// Whether what this moves may be at its new place because it has not left it yet, by one of
+    /// the operations `before`.
+    fn may_be_at_target(&self, before: &[Self]) -> bool {
+        let Self::Move { to, tag, .. } = self else { return false };
+        before.iter().any(|op| match op {
+            Self::Move { from, tag: other, .. } if from == to => other == tag,
+            Self::Move { from, .. } => {
+                to.strip_prefix(from.as_str()).is_some_and(|s| s.starts_with('/'))
+            }
+            _ => false,
+        })
+    }
+
+    /// For implementations: whether `ops[index]` is a move that was applied before and undone by a
+    /// later operation, so that it must not be repeated. `last` is from [`DiskOp::last_done`]: what
+    /// is at the old place of a move that was done is there because a later one has brought it
+    /// back, or a folder above it.
+    pub fn moved_back(ops: &[Self], index: usize, last: Option<usize>) -> bool {
+        let (Some(last), Some(Self::Move { from, .. })) = (last, ops.get(index)) else {
+            return false;
+        };
+        let brings_back = |op: &Self| match op {
+            Self::Move { to, .. } => {
+                from.strip_prefix(to.as_str()).is_some_and(|s| s.is_empty() || s.starts_with('/'))
+            }
+            _ => false,
+        };
+        ops.get(index + 1..=last).is_some_and(|later| later.iter().any(brings_back))
+    }
 }
 
 /// What [`FileStorage::apply`] did.

@@ -18,8 +18,13 @@ use crate::tag::{self, Ident, Meta};
 pub(crate) fn apply(areas: &Arc<Areas>, ops: Vec<DiskOp>) -> Vec<Result<Applied, StorageError>> {
     let mut batch = Batch { areas, replay: Replay::default() };
     let mut results = Vec::with_capacity(ops.len());
-    for op in ops {
-        let result = match op {
+    // Without a move that another may undo there is nothing to find out.
+    let to_and_fro =
+        (0..ops.len()).any(|index| DiskOp::moved_back(&ops, index, ops.len().checked_sub(1)));
+    let last = if to_and_fro { DiskOp::last_done(&ops, |op| done(areas, op)) } else { None };
+    for index in 0..ops.len() {
+        let result = match ops[index].clone() {
+            DiskOp::Move { .. } if DiskOp::moved_back(&ops, index, last) => Ok(Applied::default()),
             DiskOp::Publish { stage, path, replaces } => batch.publish(&stage, &path, replaces),
             DiskOp::Move { from, to, tag } => batch.rename(&from, &to, &tag),
             DiskOp::Remove { path, tag } => batch.remove(&path, &tag),
@@ -32,6 +37,18 @@ pub(crate) fn apply(areas: &Arc<Areas>, ops: Vec<DiskOp>) -> Vec<Result<Applied,
         }
     }
     results
+}
+
+/// See [`DiskOp::last_done`].
+fn done(areas: &Areas, op: &DiskOp) -> Option<bool> {
+    match op {
+        DiskOp::Publish { stage, .. } => Some(find(&areas.stage, &stage.0).ok()?.is_none()),
+        DiskOp::Move { to, tag, .. } => {
+            let there = find(&areas.files, to).ok()??;
+            (Some(there.meta.ident()) == Ident::parse(tag)).then_some(true)
+        }
+        _ => None,
+    }
 }
 
 struct Batch<'a> {

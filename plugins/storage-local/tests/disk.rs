@@ -177,6 +177,22 @@ async fn removing_a_tree_follows_no_link_and_any_depth() {
 }
 
 #[tokio::test]
+async fn a_kept_stage_file_goes_on_after_a_restart() {
+    let disk = Disk::new();
+    let mut file = disk.storage.begin_stage(Some(6)).await.unwrap();
+    file.write_at(0, Bytes::from_static(b"abc")).await.unwrap();
+    let at = file.at();
+    file.keep();
+    let storage = LocalStorage::open(config(disk.root.path().into())).unwrap();
+    let mut file = storage.reopen_stage(&at).await.unwrap();
+    file.write_at(3, Bytes::from_static(b"def")).await.unwrap();
+    let staged = file.finish(6, None, Durability::Full).await.unwrap();
+    let op = DiskOp::Publish { stage: staged.at, path: "a".into(), replaces: None };
+    assert!(storage.apply(vec![op]).await[0].is_ok());
+    assert_eq!(fs::read_to_string(disk.live("a")).unwrap(), "abcdef");
+}
+
+#[tokio::test]
 async fn what_an_earlier_run_had_removed_is_deleted_at_the_next_start() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("stage/removed-1/a/b")).unwrap();

@@ -11,8 +11,14 @@ pub(super) fn apply(state: &mut State, ops: Vec<DiskOp>) -> Vec<Result<Applied, 
     let mut batch =
         Batch { state, displaced: HashMap::new(), made: HashSet::new(), touched: HashMap::new() };
     let mut results = Vec::with_capacity(ops.len());
-    for op in ops {
-        let result = match op {
+    let last = DiskOp::last_done(&ops, |op| match op {
+        DiskOp::Publish { stage, .. } => Some(batch.state.stage.find(&stage.0).is_none()),
+        DiskOp::Move { to, tag, .. } => batch.is(to, tag).then_some(true),
+        _ => None,
+    });
+    for index in 0..ops.len() {
+        let result = match ops[index].clone() {
+            DiskOp::Move { .. } if DiskOp::moved_back(&ops, index, last) => Ok(Applied::default()),
             DiskOp::Publish { stage, path, replaces } => batch.publish(&stage, &path, replaces),
             DiskOp::Move { from, to, tag } => batch.rename(&from, &to, &tag),
             DiskOp::Remove { path, tag } => batch.remove(&path, &tag),

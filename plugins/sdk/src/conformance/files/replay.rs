@@ -11,6 +11,7 @@ super::cases![
     a_repeated_move_to_and_fro_leaves_no_folder_behind,
     a_repeated_move_to_and_fro_gives_back_the_file_at_its_parent,
     a_repeated_removal_leaves_the_new_folder_alone,
+    a_repeated_move_is_not_done_again_when_the_file_has_come_back,
     a_half_applied_log_is_completed,
     any_log_is_repeated_from_anywhere,
 ];
@@ -71,6 +72,19 @@ async fn a_repeated_removal_leaves_the_new_folder_alone(rig: Rig<'_>) {
     let member = rig.put("m").await;
     let log = [remove("d", &old), publish(&new, "d", None), publish(&member, "d/m", None)];
     replay(rig, &log, &[("d", "/"), ("d/m", "m")]).await;
+}
+
+async fn a_repeated_move_is_not_done_again_when_the_file_has_come_back(rig: Rig<'_>) {
+    let (c, b) = (rig.file("c", "x").await, rig.dir("b").await);
+    rig.dir("b/c").await;
+    let other = rig.put("other").await;
+    let log = [
+        rename("c", "b/c/x", &c),
+        rename("b", "a", &b),
+        rename("a/c/x", "c", &c),
+        publish(&other, "b", None),
+    ];
+    replay(rig, &log, &[("a", "/"), ("a/c", "/"), ("b", "other"), ("c", "x")]).await;
 }
 
 async fn a_half_applied_log_is_completed(rig: Rig<'_>) {
