@@ -59,9 +59,9 @@ pub struct AuthSettings {
     pub throttle_window: Duration,
     /// How long a right password is taken from memory. Default 5 minutes.
     pub login_cache: Duration,
-    /// How long a browser's session lasts without a request. Default 24 hours.
+    /// How long a browser's session lasts without a request. Default 1 hour.
     pub session_idle: Duration,
-    /// How long a browser's session lasts at most. Default 7 days.
+    /// How long a browser's session lasts at most. Default 24 hours.
     pub session_lifetime: Duration,
     /// How long a login flow may take. Default 20 minutes.
     pub flow_lifetime: Duration,
@@ -80,8 +80,8 @@ impl Default for AuthSettings {
             throttle_failures: 10,
             throttle_window: Duration::from_secs(30 * 60),
             login_cache: Duration::from_secs(5 * 60),
-            session_idle: Duration::from_secs(24 * 60 * 60),
-            session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            session_idle: Duration::from_secs(60 * 60),
+            session_lifetime: Duration::from_secs(24 * 60 * 60),
             flow_lifetime: Duration::from_secs(20 * 60),
             max_password_bytes: MAX_PASSWORD_BYTES,
             min_password_chars: 8,
@@ -175,12 +175,12 @@ impl Auth {
             return Err(AuthError::Throttled { retry_after });
         }
         let key = login_cache::LoginCache::key(&self.keys, login, password.reveal(), caller.ip);
-        if let Some(known) = self.logins.known.find(&key, self.clock.millis()) {
-            return Ok(known.principal.clone());
+        if let Some(known) = self.known_login(&key, login) {
+            return Ok(known);
         }
         let _turn = self.logins.turn(key).await;
-        if let Some(known) = self.logins.known.find(&key, self.clock.millis()) {
-            return Ok(known.principal.clone());
+        if let Some(known) = self.known_login(&key, login) {
+            return Ok(known);
         }
         let account = self.account_key(caller, login).await?;
         let attempt = self
@@ -249,6 +249,12 @@ impl Auth {
 
     fn device_mac(&self, random: &str, name: &str) -> String {
         self.keys.hex("device", &[random.as_bytes(), name.to_lowercase().as_bytes()])
+    }
+
+    /// A login from memory; the login itself in the case in which it came this time.
+    fn known_login(&self, key: &keyed::Mac, login: &str) -> Option<Principal> {
+        let known = self.logins.known.find(key, self.clock.millis())?;
+        Some(Principal { login: login.to_owned(), ..known.principal.clone() })
     }
 
     fn remember_login(&self, began: cache::Began, key: keyed::Mac, principal: &Principal) {

@@ -1,0 +1,10 @@
+//! Logging in, over the real index: `auth`, the login room and the web room as the door calls them.
+
+mod auth;
+mod flows;
+mod house;
+mod pages;
+mod provider;
+mod tokens;
+mod users;
+mod web;
