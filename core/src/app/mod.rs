@@ -9,6 +9,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
 use moonsail_sdk::auth::DynAuthenticator;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
 
@@ -64,6 +65,9 @@ pub enum StartError {
     /// The first administrator could not be made.
     #[error("the first administrator could not be made: {0}")]
     FirstAdmin(#[from] crate::auth::AccountError),
+    /// The file with passwords cannot be used.
+    #[error(transparent)]
+    AuthFile(#[from] LoadError),
     /// The operating system refused.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -117,7 +121,7 @@ impl House {
             tracing::info!(swept, "unfinished uploads of the last run were removed");
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone());
-        let auth = Arc::new(open_auth(settings, &store, &clock));
+        let auth = Arc::new(open_auth(settings, &store, &clock)?);
         Ok(Self { store, storage, content, tree, auth, publisher, clock, folder })
     }
 
@@ -166,17 +170,24 @@ fn open_storage(folder: &DataFolder) -> Result<Arc<dyn FileStorage>, StartError>
     }
 }
 
-fn open_auth(settings: &Settings, store: &Arc<dyn Store>, clock: &Clock) -> Auth {
+fn open_auth(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+) -> Result<Auth, StartError> {
     let passwords = Passwords::new(settings::password_threads(settings));
-    let chain = settings.auth.chain.iter().map(|provider| {
+    let mut chain: Vec<(String, Arc<dyn DynAuthenticator>)> = Vec::new();
+    for provider in &settings.auth.chain {
         let authenticator: Arc<dyn DynAuthenticator> = match provider {
             AuthProvider::Users => {
                 Arc::new(BuiltinUsers::new(Arc::clone(store), passwords.clone()))
             }
-            AuthProvider::File(path) => settings::auth_file(path),
+            AuthProvider::File(path) => {
+                Arc::new(AuthFile::open(AuthFileConfig { path: path.clone() })?)
+            }
         };
-        (provider.id().to_owned(), authenticator)
-    });
-    let auth = settings::auth(settings, passwords.clone());
-    Auth::new(Arc::clone(store), chain.collect(), auth, clock.clone())
+        chain.push((provider.id().to_owned(), authenticator));
+    }
+    let auth = settings::auth(settings, passwords);
+    Ok(Auth::new(Arc::clone(store), chain, auth, clock.clone()))
 }

@@ -4,8 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use moonsail_sdk::auth::DynAuthenticator;
-
 use crate::auth::{AuthSettings, Passwords};
 use crate::config::{self, Settings};
 use crate::dav::DavSettings;
@@ -50,10 +48,6 @@ pub(super) fn auth(settings: &Settings, passwords: Passwords) -> AuthSettings {
         passwords,
         ..AuthSettings::default()
     }
-}
-
-pub(super) fn auth_file(_path: &Path) -> Arc<dyn DynAuthenticator> {
-    unimplemented!()
 }
 
 pub(super) fn dav(settings: &Settings) -> DavSettings {

@@ -1,3 +1,5 @@
+//! Tests of the file above.
+
 use super::super::names::{DAV, NC, OC, OCM, OCS};
 use super::*;
 use crate::proto::dav::xml::Element;

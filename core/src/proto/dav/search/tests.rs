@@ -1,3 +1,5 @@
+//! Tests of the file above.
+
 use super::*;
 
 fn parse(inside: &str) -> Result<SearchRequest, XmlError> {

@@ -1,3 +1,5 @@
+//! Tests of the file above.
+
 use super::*;
 
 fn parse(text: &str) -> Result<Element, XmlError> {
