@@ -9,12 +9,14 @@ use crate::config::Settings;
 use crate::dav::Dav;
 use crate::http::Handler;
 use crate::login::Login;
+use crate::ocs::Ocs;
 use crate::web::Web;
 use crate::wire::{Reply, Request};
 
 /// All rooms.
 pub(super) struct Rooms {
     dav: Dav,
+    ocs: Ocs,
     login: Login,
     web: Web,
 }
@@ -32,6 +34,11 @@ impl Rooms {
         );
         Self {
             dav,
+            ocs: Ocs::new(
+                Arc::clone(&house.auth),
+                Arc::clone(&house.store),
+                settings::ocs(settings),
+            ),
             login: Login::new(Arc::clone(&house.auth), clock),
             web: Web::new(Arc::clone(&house.auth)),
         }
@@ -42,6 +49,8 @@ impl Rooms {
         let path = path.strip_prefix("/index.php").unwrap_or(path);
         if path == "/remote.php" || path.starts_with("/remote.php/") {
             self.dav.handle(request).await
+        } else if path.starts_with("/ocs/") {
+            self.ocs.handle(request).await
         } else if Login::owns(request.uri.path()) {
             self.login.handle(request).await
         } else {

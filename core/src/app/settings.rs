@@ -9,6 +9,7 @@ use crate::config::{self, Settings};
 use crate::dav::DavSettings;
 use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
 use crate::net::{CertSource, NetSettings};
+use crate::ocs::OcsSettings;
 use crate::storage::Durability;
 use crate::store::sqlite;
 use crate::wire::Network;
@@ -58,6 +59,17 @@ pub(super) fn dav(settings: &Settings) -> DavSettings {
         dead_properties: limits.max_dead_properties,
         search_results: limits.max_search_results,
         max_file_bytes: settings.storage.max_file,
+    }
+}
+
+pub(super) fn ocs(settings: &Settings) -> OcsSettings {
+    OcsSettings {
+        theme: settings.theme.clone(),
+        windows_compatible: settings.names.windows_compatible,
+        max_chunk_bytes: settings.storage.max_chunk_bytes as u64,
+        default_quota: settings.storage.default_quota,
+        max_body_bytes: settings.limits.max_ocs_body_bytes,
+        ..OcsSettings::default()
     }
 }
 
