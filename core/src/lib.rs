@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod etag;
 pub mod ids;
+pub mod names;
 pub mod pages;
 pub mod path;
 pub mod proto;

@@ -38,6 +38,9 @@ pub enum PathError {
     /// `.` or `..` as a whole segment.
     #[error("the path contains a dot segment")]
     DotSegment,
+    /// A name that Windows cannot store, where the administrator wants none.
+    #[error("the name is not allowed on this server, because Windows cannot store it")]
+    NotForWindows,
     /// A segment over [`MAX_SEGMENT_BYTES`] or a path over [`MAX_PATH_BYTES`].
     #[error("the path is too long")]
     TooLong,

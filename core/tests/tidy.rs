@@ -34,7 +34,7 @@ const FLOORS: [(&str, Neighbours, &[&str]); 6] = [
     (
         "ground",
         Neighbours::Friends,
-        &["proto", "config", "path", "etag", "clock", "ids", "wire", "version"],
+        &["proto", "config", "path", "etag", "clock", "ids", "names", "wire", "version"],
     ),
     ("ports", Neighbours::Friends, &["storage", "store", "hooks"]),
     (

@@ -59,6 +59,7 @@ pub(super) fn dav(settings: &Settings) -> DavSettings {
         dead_properties: limits.max_dead_properties,
         search_results: limits.max_search_results,
         max_file_bytes: settings.storage.max_file,
+        windows_compatible: settings.names.windows_compatible,
     }
 }
 

@@ -8,7 +8,8 @@ use super::place::Place;
 use super::props::Viewer;
 use super::{Dav, DavError, actor};
 use crate::auth::Principal;
-use crate::path::DavPath;
+use crate::names::fits_windows;
+use crate::path::{DavPath, PathError};
 use crate::proto::conditions::{EtagCondition, IfHeader, IfList};
 use crate::proto::dates::parse_http_date;
 use crate::proto::destination::Destination;
@@ -82,6 +83,16 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same for a name that may be new: the administrator may want names that fit Windows.
+    pub(super) fn require_new(&self, path: &DavPath) -> Result<(), DavError> {
+        self.require_write(path)?;
+        let fits = path.segments().all(fits_windows);
+        match fits || !self.dav.settings.windows_compatible {
+            true => Ok(()),
+            false => Err(PathError::NotForWindows.into()),
+        }
+    }
+
     /// A refusal of the tree, with what makes its paths hrefs.
     pub(super) fn refused(&self, error: TreeError) -> DavError {
         match DavError::from(error) {
@@ -100,7 +111,7 @@ impl<'a> Context<'a> {
         }
         match self.place(&to.path)? {
             Place::Files { path, .. } => {
-                self.require_write(&path)?;
+                self.require_new(&path)?;
                 Ok(path)
             }
             _ => Err(DavError::DestinationOutside),

@@ -78,6 +78,9 @@ pub enum DavError {
     /// The lock token is of another resource.
     #[error("The lock token does not match")]
     LockTokenMismatch,
+    /// A listing ended before it began: its job died.
+    #[error("The server could not do it; its log says why")]
+    ListingLost,
     /// The tree refused. The base href makes its paths hrefs.
     #[error("{0}")]
     Tree(TreeError, String),
@@ -157,6 +160,7 @@ impl DavError {
             Self::LockTokenMismatch => {
                 (S::CONFLICT, r"Sabre\DAV\Exception\LockTokenMatchesRequestUri")
             }
+            Self::ListingLost => INTERNAL,
             Self::Tree(error, _) => tree_kind(error),
             Self::Content(error) => content_kind(error),
             Self::Transfer(error) => match error {

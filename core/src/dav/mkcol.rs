@@ -18,7 +18,7 @@ use crate::tree::{Conditions, TreeError};
 use crate::wire::{Reply, Request};
 
 pub(super) async fn mkcol(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_new(&context.path)?;
     let body = context.read_xml(request).await?;
     let props = match MkcolBody::parse(&body) {
         Ok(body) => body,
@@ -77,7 +77,7 @@ pub(super) async fn make_parents(context: &Context<'_>, path: &DavPath) -> Resul
         above.push(folder);
     }
     for folder in above.iter().rev() {
-        context.require_write(folder)?;
+        context.require_new(folder)?;
         match make(context, folder, Conditions::default()).await {
             Ok(_) | Err(DavError::Tree(TreeError::Exists(_), _)) => {}
             Err(error) => return Err(error),

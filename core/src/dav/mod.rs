@@ -36,7 +36,7 @@ use crate::content::Content;
 use crate::ids::Uid;
 use crate::store::Installation;
 use crate::tree::Tree;
-use crate::wire::{Reply, Request};
+use crate::wire::{Reply, Request, USER_FIELD};
 use context::Context;
 pub use error::DavError;
 use place::Place;
@@ -54,6 +54,8 @@ pub struct DavSettings {
     pub search_results: usize,
     /// Greatest file in bytes; `None` for no limit.
     pub max_file_bytes: Option<u64>,
+    /// New names that Windows cannot store are refused.
+    pub windows_compatible: bool,
 }
 
 /// The WebDAV room.
@@ -84,18 +86,26 @@ impl Dav {
     /// Answers a request below `/remote.php/`.
     pub async fn handle(&self, request: Request) -> Reply {
         let challenge = error::challenge(&request);
-        match self.answer(request).await {
-            Ok(reply) => reply,
-            Err(error) => error.reply(challenge),
+        let mut user = None;
+        let answer = self.answer(request, &mut user).await;
+        let reply = answer.unwrap_or_else(|error| error.reply(challenge));
+        match user {
+            Some(user) => reply.header(USER_FIELD, user.as_str()),
+            None => reply,
         }
     }
 
-    async fn answer(&self, mut request: Request) -> Result<Reply, DavError> {
+    async fn answer(
+        &self,
+        mut request: Request,
+        user: &mut Option<Uid>,
+    ) -> Result<Reply, DavError> {
         if request.method == Method::OPTIONS {
             return options::options(self, &request).await;
         }
         let principal = self.auth.authenticate(&request).await?;
         let principal = principal.ok_or(DavError::NotAuthenticated)?;
+        *user = Some(principal.uid.clone());
         match Place::parse(request.uri.path(), &principal.uid)? {
             Place::Files { base, path } => {
                 self.ensure_home(&principal.uid).await?;

@@ -50,11 +50,11 @@ pub(super) async fn propfind(
     let (pieces, found) = list(context, depth, set, viewer);
     // Nothing is answered before the resource was found; after it, errors break the stream.
     match found.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(context.refused(error)),
-        Err(_) => return Err(DavError::from(TreeError::Root)),
+        Ok(Ok(Some(whole))) => Ok(multistatus(ReplyBody::Full(whole))),
+        Ok(Ok(None)) => Ok(multistatus(ReplyBody::Stream { pieces, length: None })),
+        Ok(Err(error)) => Err(context.refused(error)),
+        Err(_) => Err(DavError::ListingLost),
     }
-    Ok(multistatus(ReplyBody::Stream { pieces, length: None }))
 }
 
 /// 207 with a body.
@@ -71,14 +71,15 @@ pub(super) fn wants_minimal(request: &Request) -> bool {
 }
 
 type Pieces = mpsc::Receiver<Result<Bytes, StreamBroken>>;
-type Found = oneshot::Sender<Result<(), TreeError>>;
+/// The whole answer if one page was enough; nothing if it is streamed.
+type First = Result<Option<Bytes>, TreeError>;
 
 fn list(
     context: &Context<'_>,
     depth: Depth,
     set: PropSet,
     viewer: Viewer,
-) -> (Pieces, oneshot::Receiver<Result<(), TreeError>>) {
+) -> (Pieces, oneshot::Receiver<First>) {
     let (sender, pieces) = mpsc::channel(4);
     let (found, was_found) = oneshot::channel();
     let store = Arc::clone(context.dav.tree.store());
@@ -87,7 +88,7 @@ fn list(
         let mut writer = Writer { out: Multistatus::begin(), sender, set, viewer };
         match writer.read(&*store, (&uid, &path), depth, found) {
             Ok(Some(backlog)) => writer.finish(backlog),
-            Ok(None) => {} // not found, and told so
+            Ok(None) => {} // answered as a whole
             Err(error) => {
                 let _gone = writer.sender.blocking_send(Err(StreamBroken(error.to_string())));
             }
@@ -104,19 +105,19 @@ struct Writer {
 }
 
 impl Writer {
-    /// Reads the resource and its members from one snapshot; gives the pages that are not written
-    /// yet, or nothing if there is no such resource.
+    /// Reads the resource and its members from one snapshot. Gives the pages that are not written
+    /// yet; nothing if `first` was told the whole answer, or why there is none.
     fn read(
         &mut self,
         store: &dyn Store,
         (uid, path): (&Uid, &DavPath),
         depth: Depth,
-        found: Found,
+        first: oneshot::Sender<First>,
     ) -> Result<Option<VecDeque<Vec<Listed>>>, TreeError> {
         let mut snapshot = match store.reader() {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                let _gone = found.send(Err(error.into()));
+                let _gone = first.send(Err(error.into()));
                 return Ok(None);
             }
         };
@@ -126,22 +127,37 @@ impl Writer {
         let (mut listing, target) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                let _gone = found.send(Err(error));
+                let _gone = first.send(Err(error));
                 return Ok(None);
             }
         };
-        let _gone = found.send(Ok(()));
-        let mut backlog = VecDeque::from([vec![target]]);
-        if depth == Depth::Zero {
-            return Ok(Some(backlog));
+        self.write(&target);
+        let mut page = match depth {
+            Depth::Zero => Vec::new(),
+            _ => match listing.next_page(tx, PAGE) {
+                Ok(page) => page,
+                Err(error) => {
+                    let _gone = first.send(Err(error));
+                    return Ok(None);
+                }
+            },
+        };
+        if page.len() < PAGE {
+            drop(snapshot);
+            page.iter().for_each(|listed| self.write(listed));
+            let whole = std::mem::replace(&mut self.out, Multistatus::begin()).finish();
+            let _gone = first.send(Ok(Some(whole)));
+            return Ok(None);
         }
+        let _gone = first.send(Ok(None));
+        let mut backlog = VecDeque::new();
         loop {
-            let page = listing.next_page(tx, PAGE)?;
             if page.is_empty() {
                 return Ok(Some(backlog));
             }
             backlog.push_back(page);
             self.write_what_fits(&mut backlog);
+            page = listing.next_page(tx, PAGE)?;
         }
     }
 

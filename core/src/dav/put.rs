@@ -70,7 +70,7 @@ impl Described {
 }
 
 pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_new(&context.path)?;
     if request.headers.contains_key("content-range") {
         return Err(DavError::BadRequest("Content-Range on PUT requests are forbidden."));
     }

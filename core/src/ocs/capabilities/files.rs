@@ -3,43 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Facts;
-
-/// Base names, without regard to case, that Windows takes for devices
-/// (server lib/private/Files/FilenameValidator.php, `WindowsNameValidator`).
-const WINDOWS_DEVICES: [&str; 32] = [
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    "com0",
-    "com1",
-    "com2",
-    "com3",
-    "com4",
-    "com5",
-    "com6",
-    "com7",
-    "com8",
-    "com9",
-    "com\u{b9}",
-    "com\u{b2}",
-    "com\u{b3}",
-    "lpt0",
-    "lpt1",
-    "lpt2",
-    "lpt3",
-    "lpt4",
-    "lpt5",
-    "lpt6",
-    "lpt7",
-    "lpt8",
-    "lpt9",
-    "lpt\u{b9}",
-    "lpt\u{b2}",
-    "lpt\u{b3}",
-    "conin$",
-    "conout$",
-];
+use crate::names::{WINDOWS_CHARACTERS, WINDOWS_DEVICES, WINDOWS_ENDINGS};
 
 /// The section.
 ///
@@ -48,11 +12,7 @@ const WINDOWS_DEVICES: [&str; 32] = [
 pub(super) fn section(facts: &Facts<'_>) -> Value {
     let windows = facts.settings.windows_compatible;
     let (basenames, characters, extensions) = match windows {
-        true => (
-            &WINDOWS_DEVICES[..],
-            &["\\", "/", "<", ">", ":", "\"", "|", "?", "*"][..],
-            &[" ", "."][..],
-        ),
+        true => (&WINDOWS_DEVICES[..], &WINDOWS_CHARACTERS[..], &WINDOWS_ENDINGS[..]),
         false => (&[][..], &["\\", "/"][..], &[][..]),
     };
     json!({
