@@ -67,7 +67,7 @@ pub(super) fn ocs(settings: &Settings) -> OcsSettings {
     OcsSettings {
         theme: settings.theme.clone(),
         windows_compatible: settings.names.windows_compatible,
-        max_chunk_bytes: settings.storage.max_chunk_bytes as u64,
+        max_chunk_bytes: settings.storage.max_chunk_bytes,
         default_quota: settings.storage.default_quota,
         max_body_bytes: settings.limits.max_ocs_body_bytes,
         ..OcsSettings::default()
