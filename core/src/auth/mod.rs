@@ -15,6 +15,7 @@ mod credentials;
 mod csrf;
 mod error;
 mod flows;
+mod groups;
 mod keyed;
 mod login_cache;
 mod onetime;
@@ -172,7 +173,7 @@ impl Auth {
         }
         let address = throttle::address_key(&self.keys, "login", caller.ip);
         if let Some(retry_after) = self.failures.blocked(&address, self.clock.millis()) {
-            return Err(AuthError::Throttled { retry_after });
+            return Err(throttled(caller, login, retry_after));
         }
         let key = login_cache::LoginCache::key(&self.keys, login, password.reveal(), caller.ip);
         if let Some(known) = self.known_login(&key, login) {
@@ -186,14 +187,17 @@ impl Auth {
         let attempt = self
             .failures
             .count(&[address, account], self.clock.millis())
-            .map_err(|retry_after| AuthError::Throttled { retry_after })?;
+            .map_err(|retry_after| throttled(caller, login, retry_after))?;
         let began = self.logins.known.begin();
         let checked = self.check_password(caller, login, password).await;
         if matches!(checked, Ok(_) | Err(AuthError::Unavailable { .. } | AuthError::Disabled)) {
             self.failures.forgive(&attempt);
         }
         match &checked {
-            Ok(principal) => self.remember_login(began, key, principal),
+            Ok(principal) => {
+                tracing::info!(uid = %principal.uid, ip = %caller.ip, request = caller.request_id, "login");
+                self.remember_login(began, key, principal);
+            }
             Err(error) => {
                 tracing::warn!(login = ?login, ip = %caller.ip, request = caller.request_id, %error, "login refused");
             }
@@ -300,6 +304,11 @@ impl Auth {
         let oldest = before(self.settings.session_lifetime);
         Ok(store::write(&self.store, move |tx| tx.remove_stale_logins(flows, idle, oldest)).await?)
     }
+}
+
+fn throttled(caller: &Caller, login: &str, retry_after: Duration) -> AuthError {
+    tracing::warn!(login = ?login, ip = %caller.ip, request = caller.request_id, ?retry_after, "login throttled");
+    AuthError::Throttled { retry_after }
 }
 
 /// What is known about who tries a password.
