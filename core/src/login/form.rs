@@ -20,7 +20,7 @@ use super::{Login, LoginForm, Refusal, query, redirect, v1, v2};
 use crate::auth::{Access, AuthError, Caller, set_cookie};
 use crate::pages::FormTargets;
 use crate::proto::form::Fields;
-use crate::wire::{Reply, Request};
+use crate::wire::{Reply, Request, USER_FIELD};
 
 /// How long a browser is remembered as one that has logged in to an account.
 const DEVICE_LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 * 60);
@@ -67,7 +67,8 @@ pub(super) async fn login(
             let session = room.auth.open_session(request, &principal.uid).await?;
             let mark = room.auth.device_mark(&principal.uid);
             let device = set_cookie("device", &mark, &request.base_url, Some(DEVICE_LIFETIME));
-            Ok(with_cookie(with_cookie(onward(request, redirect), &session), &device))
+            let reply = onward(request, redirect).header(USER_FIELD, principal.uid.as_str());
+            Ok(with_cookie(with_cookie(reply, &session), &device))
         }
         Err(error) => {
             let app = waiting_app(room, request, &browser, redirect).await;

@@ -58,6 +58,13 @@ impl Login {
         Self { auth, pages, clock }
     }
 
+    /// The same room in a server that its owner calls `site` (`theme.name`).
+    #[must_use]
+    pub fn called(mut self, site: &str) -> Self {
+        self.pages.call(site);
+        self
+    }
+
     /// Whether `path` is one of this room's.
     pub fn owns(path: &str) -> bool {
         Route::of(path).is_some()

@@ -39,7 +39,11 @@ pub enum FormTargets {
 }
 
 /// The templates of a room.
-pub struct Pages(Environment<'static>);
+pub struct Pages {
+    templates: Environment<'static>,
+    /// What this server is called.
+    site: String,
+}
 
 impl Pages {
     /// Compiles `templates` (name, source).
@@ -55,7 +59,12 @@ impl Pages {
         for (name, source) in std::iter::once(&frame).chain(templates) {
             environment.add_template(name, source).expect("a template compiled in tests");
         }
-        Self(environment)
+        Self { templates: environment, site: PRODUCT.to_owned() }
+    }
+
+    /// Pages of a server that its owner calls `site`; [`PRODUCT`] unless told.
+    pub fn call(&mut self, site: &str) {
+        site.clone_into(&mut self.site);
     }
 
     /// A page made of `template` with `values`, below `base_url`.
@@ -92,12 +101,14 @@ impl Pages {
         values: Value,
     ) -> Result<String, Error> {
         let base = base_path(base_url);
-        let common = context! { base, host => host_of(base_url), product => PRODUCT };
-        let inner = self.0.get_template(template)?.render(context! { ..values, ..common })?;
-        self.0.get_template("frame")?.render(context! {
+        let common =
+            context! { base, host => host_of(base_url), site => &self.site, product => PRODUCT };
+        let inner =
+            self.templates.get_template(template)?.render(context! { ..values, ..common })?;
+        self.templates.get_template("frame")?.render(context! {
             base,
             title,
-            product => PRODUCT,
+            site => &self.site,
             stylesheet => STYLESHEET_PATH.as_str(),
             logo => LOGO_PATH.as_str(),
             // The inner template has escaped its texts; this is its HTML.

@@ -43,6 +43,13 @@ impl Web {
         Self { auth, pages }
     }
 
+    /// The same room in a server that its owner calls `site` (`theme.name`).
+    #[must_use]
+    pub fn called(mut self, site: &str) -> Self {
+        self.pages.call(site);
+        self
+    }
+
     /// Answers a request.
     pub async fn handle(&self, request: Request) -> Reply {
         let full = request.uri.path();

@@ -96,3 +96,12 @@ async fn other_methods_are_told_which_there_are() {
         assert_eq!(answer.field("allow"), "GET, HEAD, OPTIONS");
     }
 }
+
+#[tokio::test]
+async fn pages_carry_the_name_that_the_owner_gave() {
+    let house = House::new().await;
+    let web = moonsail::web::Web::new(std::sync::Arc::clone(&house.auth)).called("Cloud & Co");
+    let page = Answer::of(web.handle(request("GET", "/", &[], "")).await);
+    assert!(page.body.contains("<title>Your files – Cloud &amp; Co</title>"), "{}", page.body);
+    assert!(page.body.contains("Cloud &amp; Co is a Moonsail file server"), "{}", page.body);
+}
