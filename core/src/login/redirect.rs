@@ -29,6 +29,7 @@ pub(super) fn to(target: &str) -> Reply {
     Reply::empty(StatusCode::SEE_OTHER)
         .header("location", target)
         .header("cache-control", "no-store")
+        .header("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
         .header("referrer-policy", "no-referrer")
 }
 

@@ -46,6 +46,7 @@ async fn an_app_gets_a_password_once_after_its_user_has_allowed_it() {
     let mut browser = Browser::new(&house);
     let opened = browser.get(&format!("{url}?user=ali%26ce")).await;
     assert_eq!(opened.status, 303);
+    assert!(opened.field("content-security-policy").contains("frame-ancestors 'none'"));
     let page = opened.field("location").to_owned();
     assert_eq!(page, "/index.php/login/v2/flow?user=ali%26ce");
     let form = browser.get(&page).await;
