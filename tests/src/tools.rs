@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -27,12 +27,22 @@ pub fn find(name: &str) -> Option<PathBuf> {
 /// # Errors
 /// When it cannot be started or takes too long; what it printed is in the text.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
+    run_with_input(command, "", limit)
+}
+
+/// As [`run`], with text on standard input.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(command: &mut Command, input: &str, limit: Duration) -> Result<Finished> {
     let name = command.get_program().to_string_lossy().into_owned();
     let folder = tempfile::tempdir()?;
     let (out, err) = (folder.path().join("out"), folder.path().join("err"));
     // Files, not pipes: nothing blocks, and nothing is lost when the program is killed.
+    let typed = folder.path().join("in");
+    std::fs::write(&typed, input)?;
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(std::fs::File::open(&typed)?)
         .stdout(std::fs::File::create(&out)?)
         .stderr(std::fs::File::create(&err)?)
         .spawn()
