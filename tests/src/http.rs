@@ -166,8 +166,16 @@ impl Connection {
     /// # Errors
     /// When the connection breaks or the answer is not HTTP/1.1.
     pub fn send(&mut self, request: &Request) -> Result<Response> {
-        self.send_bytes(&request.to_bytes(&self.host.clone()))?;
+        self.send_raw(request)?;
         self.read_response(&request.method)
+    }
+
+    /// Sends a request, and reads nothing.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn send_raw(&mut self, request: &Request) -> Result<()> {
+        self.send_bytes(&request.to_bytes(&self.host.clone()))
     }
 
     /// Sends bytes as they are, also if they are not HTTP.

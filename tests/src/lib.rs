@@ -2,10 +2,11 @@
 //!
 //! Nothing here depends on the server's crates, so it cannot share their mistakes: [`server`]
 //! starts the binary in a directory of its own, [`http`] speaks to it byte by byte, [`spec`] runs
-//! the dialogues of `spec/cases`, [`suite`] runs cases and reports them, [`tools`] finds and runs
+//! the dialogues of `spec/cases`, [`browser`] walks through login pages, [`suite`] runs cases and reports them, [`tools`] finds and runs
 //! the real clients.
 
 pub mod binary;
+pub mod browser;
 pub mod http;
 pub mod server;
 pub mod spec;
