@@ -8,6 +8,8 @@ use crate::http::{self, Endpoint, Request, Response};
 pub struct Browser {
     endpoint: Endpoint,
     cookies: Vec<(String, String)>,
+    /// Fields that go with every request, as an app's web view sends them.
+    pub fields: Vec<(String, String)>,
     /// Path and query of the page.
     pub place: String,
     /// The page.
@@ -48,7 +50,8 @@ impl Browser {
     /// A browser without cookies, on no page.
     pub fn new(endpoint: Endpoint) -> Self {
         let (place, page) = (String::new(), String::new());
-        Self { endpoint, cookies: Vec::new(), place, page, status: 0, app_link: None }
+        let (cookies, fields) = (Vec::new(), Vec::new());
+        Self { endpoint, cookies, fields, place, page, status: 0, app_link: None }
     }
 
     /// Opens an address and follows redirects.
@@ -132,6 +135,9 @@ impl Browser {
             self.place.clone_from(&request.target);
             let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
             let mut sent = request.clone().field("Accept", "text/html,*/*;q=0.8");
+            for (name, value) in &self.fields {
+                sent = sent.field(name, value);
+            }
             if !cookies.is_empty() {
                 sent = sent.field("Cookie", &cookies.join("; "));
             }

@@ -32,8 +32,8 @@ fn poll(server: &Server, flow: &Flow) -> Result<Response> {
 }
 
 /// Opens the flow's page and comes to the form that asks for a password.
-fn to_login_form(browser: &mut Browser, flow: &Flow) -> Result<e2e::browser::Form> {
-    browser.open(&flow.login)?;
+fn to_login_form(browser: &mut Browser, address: &str) -> Result<e2e::browser::Form> {
+    browser.open(address)?;
     for _ in 0..3 {
         if browser.forms().iter().any(|form| form.has("password")) {
             break;
@@ -51,7 +51,7 @@ fn an_app_is_granted_a_password_of_its_own_once() -> Result<()> {
     let flow = begin(&server)?;
     ensure!(poll(&server, &flow)?.status == 404, "before the grant");
     let mut browser = Browser::new(server.http());
-    let mut form = to_login_form(&mut browser, &flow)?;
+    let mut form = to_login_form(&mut browser, &flow.login)?;
     ensure!(browser.page.contains("Phone of Alice"), "the page does not name the client");
     form.fill("user", "alice")?;
     form.fill("password", PASSWORD)?;
@@ -85,13 +85,40 @@ fn a_wrong_password_grants_nothing() -> Result<()> {
     server.add_user("alice", PASSWORD)?;
     let flow = begin(&server)?;
     let mut browser = Browser::new(server.http());
-    let mut form = to_login_form(&mut browser, &flow)?;
+    let mut form = to_login_form(&mut browser, &flow.login)?;
     form.fill("user", "alice")?;
-    form.fill("password", "wrong")?;
+    form.fill("password", "not the password")?;
     browser.submit(&form)?;
     ensure!(browser.require_form(|form| form.has("password")).is_ok(), "{}", browser.page);
-    ensure!(!browser.page.contains("wrong\""), "the page gives the password back");
+    ensure!(!browser.page.contains("not the password"), "the page gives the password back");
     ensure!(poll(&server, &flow)?.status == 404, "a wrong password was granted");
+    server.finish()
+}
+
+/// Login flow v1: an app's web view ends at an address of the app's own scheme (clients.md §6).
+#[test]
+fn a_web_view_is_sent_back_to_its_app() -> Result<()> {
+    let server = Server::start()?;
+    server.add_user("alice", PASSWORD)?;
+    let mut browser = Browser::new(server.http());
+    browser.fields.push(("OCS-APIRequest".to_owned(), "true".to_owned()));
+    browser.fields.push(("User-Agent".to_owned(), "Tablet of Alice".to_owned()));
+    let mut form = to_login_form(&mut browser, "/index.php/login/flow")?;
+    form.fill("user", "alice")?;
+    form.fill("password", PASSWORD)?;
+    browser.submit(&form)?;
+    if browser.app_link.is_none() {
+        let grant = browser.require_form(|form| form.has("stateToken"))?;
+        browser.submit(&grant)?;
+    }
+    let link = browser.app_link.context("no way back to the app")?;
+    let parts = link.strip_prefix("nc://login/server:").context(link.clone())?;
+    let (base, rest) = parts.split_once("&user:").context(link.clone())?;
+    let (user, password) = rest.split_once("&password:").context(link.clone())?;
+    ensure!(base == server.http().base() && user == "alice", "{link}");
+    let path = "/remote.php/dav/files/alice/";
+    let answer = server.dav("HEAD", path, ("alice", password), &[], b"")?;
+    ensure!(answer.status == 200, "the app password does not work: {}", answer.status);
     server.finish()
 }
 
