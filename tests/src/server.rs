@@ -285,6 +285,13 @@ impl Server {
         Ok(())
     }
 
+    /// The lines of the server's log that hold a text, a request id for instance.
+    pub fn log_about(&self, text: &str) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<_> = log.iter().filter(|line| line.contains(text)).cloned().collect();
+        lines.join("\n")
+    }
+
     /// The last lines of the server's log.
     pub fn log_tail(&self, lines: usize) -> String {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);

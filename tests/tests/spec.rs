@@ -100,7 +100,7 @@ fn play(file: &Path, number: usize, shared: &Shared) -> Result<()> {
         values.insert(user.to_owned(), name);
     }
     let world = World { http: server.http(), https: Some(server.https()), values };
-    let result = run(&dialogue, &world);
+    let result = run(&dialogue, &world).map_err(|error| with_log(error, server));
     if let Some(server) = own {
         // The answer that was wrong says more than what the end of the server may say.
         let end = server.finish();
@@ -109,4 +109,14 @@ fn play(file: &Path, number: usize, shared: &Shared) -> Result<()> {
     }
     ensure!(server.ca().exists(), "the server made no certificate authority");
     result
+}
+
+/// Adds what the server logged about the request that went wrong.
+fn with_log(error: anyhow::Error, server: &Server) -> anyhow::Error {
+    let text = format!("{error:#}");
+    let field = text.lines().find(|line| line.to_ascii_lowercase().contains("< x-request-id: "));
+    match field.and_then(|line| line.rsplit(' ').next()) {
+        Some(id) => anyhow::Error::msg(format!("{text}\nlog:\n{}", server.log_about(id))),
+        None => error,
+    }
 }
