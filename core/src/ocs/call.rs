@@ -28,10 +28,10 @@ impl Target {
             (Some(rest), _) => (OcsVersion::V1, rest),
             (None, path) => (OcsVersion::V2, path.strip_prefix("/ocs/v2.php/").unwrap_or("")),
         };
-        let query = request.uri.query().unwrap_or_default();
-        // A query that cannot be read is refused later; the refusal too needs a format.
-        let query = Fields::parse_form(query.as_bytes()).unwrap_or_default();
-        let format = OcsFormat::negotiate(query.get("format"), request.header("accept"));
+        // Not through `Fields`: the refusal of a query that cannot be read needs a format too.
+        let mut query = request.uri.query().unwrap_or_default().rsplit('&');
+        let format = query.find_map(|pair| pair.strip_prefix("format="));
+        let format = OcsFormat::negotiate(format, request.header("accept"));
         Self { version, format, path: path.to_owned() }
     }
 }

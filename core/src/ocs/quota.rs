@@ -32,14 +32,12 @@ fn percent(used: u64, total: u64) -> Number {
     if hundredths % 100 == 0 {
         return (hundredths / 100).into();
     }
-    #[expect(clippy::cast_precision_loss, reason = "a percentage is shown, not counted with")]
     let percent = hundredths as f64 / 100.0;
     Number::from_f64(percent).unwrap_or_else(|| 0.into())
 }
 
 /// Reads a quota: `none` (also `-1` and `-3`), `default`, bytes, or a number with a unit of 1024
 /// (`5 GB`, `1.5g`). `None` if it is none of these; `Some(None)` is unlimited.
-#[expect(clippy::option_option, reason = "the outer one is whether it can be read")]
 pub(super) fn parse(text: &str, default: Option<u64>) -> Option<Option<u64>> {
     let text = text.trim().to_ascii_lowercase();
     match text.as_str() {
