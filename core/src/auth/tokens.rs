@@ -112,12 +112,20 @@ impl Auth {
     /// # Errors
     /// [`AuthError::Unavailable`] if the index fails.
     pub async fn create_token(&self, new: NewToken) -> Result<Secret, AuthError> {
+        Ok(self.add_token(new).await?.1)
+    }
+
+    /// As [`Auth::create_token`], with the id by which it is revoked.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`] if the index fails.
+    pub async fn add_token(&self, new: NewToken) -> Result<(i64, Secret), AuthError> {
         let token = generate();
         let row = new.row(hex::encode(self.token_mac(token.reveal())), self.clock.seconds());
         let uid = row.uid.clone();
-        store::write(&self.store, move |tx| tx.insert_token(&row)).await?;
-        tracing::info!(%uid, "app password made");
-        Ok(token)
+        let id = store::write(&self.store, move |tx| tx.insert_token(&row)).await?;
+        tracing::info!(%uid, token = id, "app password made");
+        Ok((id, token))
     }
 
     /// App passwords of a user.

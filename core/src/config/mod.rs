@@ -35,6 +35,7 @@ pub use limits::Limits;
 pub use load::{Effective, Loaded, defaults, load};
 pub use log::{Log, LogFormat};
 pub use names::Names;
+pub(crate) use nearest::nearest;
 pub use reload::Changes;
 pub use server::Server;
 pub use settings::Settings;

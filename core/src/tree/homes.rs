@@ -4,7 +4,7 @@ use super::{Tree, TreeError};
 use crate::ids::{NodeId, Uid};
 use crate::storage::{DiskOp, Kind, Staged};
 use crate::store;
-use crate::store::nodes::{Home, Node};
+use crate::store::nodes::{Change, ChangeKind, Home, Node};
 
 impl Tree {
     /// The home of a user, if it was made.
@@ -47,6 +47,40 @@ impl Tree {
             let home = tx.insert_home(&owner, &base, &root)?;
             tx.push_disk_op(&DiskOp::Publish { stage: staged.at, path: base, replaces: None })?;
             Ok((home, true))
+        })
+        .await
+    }
+
+    /// Removes the home of a user with all in it, in the time of one row, and gives the bytes of
+    /// its files; `None` if there is none. Conditions and locks do not count: the account is gone.
+    ///
+    /// # Errors
+    /// [`TreeError::Store`].
+    pub async fn remove_home(
+        &self,
+        owner: &Uid,
+        origin: &'static str,
+    ) -> Result<Option<u64>, TreeError> {
+        let (owner, time) = (owner.clone(), self.clock.millis());
+        store::write(&self.store, move |tx| {
+            let Some(home) = tx.home(&owner)? else { return Ok(None) };
+            let Some(root) = tx.node(home.root)? else { return Ok(None) };
+            let stamp = tx.next_stamp()?;
+            tx.detach(root.id)?;
+            tx.log_change(&Change {
+                stamp,
+                time,
+                actor: None,
+                origin: origin.to_owned(),
+                kind: ChangeKind::Deleted,
+                node: root.id,
+                owner,
+                path: String::new(),
+                old_path: None,
+                request_id: String::new(),
+            })?;
+            tx.push_disk_op(&DiskOp::Remove { path: home.base, tag: root.tag })?;
+            Ok(Some(root.size))
         })
         .await
     }
