@@ -2,6 +2,8 @@
 //!
 //! [`House`] is what every verb of the command line works with; [`serve`] adds the door.
 
+pub mod commands;
+pub mod control;
 mod folder;
 mod rooms;
 mod serve;
@@ -85,6 +87,8 @@ pub struct House {
     pub tree: Tree,
     /// Who is who.
     pub auth: Arc<Auth>,
+    /// Quota of new users; `None` for unlimited.
+    default_quota: Option<u64>,
     publisher: Arc<Publisher>,
     clock: Clock,
     // Last, so that the lock is let go when all else is gone.
@@ -122,7 +126,8 @@ impl House {
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone());
         let auth = Arc::new(open_auth(settings, &store, &clock)?);
-        Ok(Self { store, storage, content, tree, auth, publisher, clock, folder })
+        let default_quota = settings.storage.default_quota;
+        Ok(Self { store, storage, content, tree, auth, default_quota, publisher, clock, folder })
     }
 
     /// The data folder.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::control::ControlSocket;
 use super::rooms::Rooms;
 use super::{House, StartError, settings};
 use crate::auth::NewUser;
@@ -52,6 +53,13 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     metrics.register(|registry| net_metrics.register(registry));
     let server = Server::bind(settings::net(settings), Some(&certs), net_metrics)?;
     let first_admin = first_admin(&house).await?;
+    let control = match ControlSocket::open(house.folder()) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::error!(%error, "commands are not taken while this server runs: no socket");
+            None
+        }
+    };
     announce(&announcer, settings, &server, &certs, first_admin);
 
     let origins = settings::origins(settings, server.tls_addresses().first().map(SocketAddr::port));
@@ -70,10 +78,18 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
             reload(&announcer, settings, &certs);
         }
     };
+    let commanded = async {
+        match &control {
+            Some(control) => control.serve(&house).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = serving => {}
         () = reloading => {}
+        () = commanded => {}
     }
+    drop(control);
     stopping.await;
     background.abort_all();
     admin.abort_all();

@@ -11,6 +11,7 @@ mod publish;
 mod read;
 mod stage;
 mod upload;
+mod verify;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use publish::Publisher;
 pub use read::{OpenFile, stream};
 pub use stage::{Expected, Received};
 pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError};
+pub use verify::{Finding, Problem, Progress};
 
 use crate::clock::Clock;
 use crate::storage::{Durability, FileStorage, StagePath, Staged};

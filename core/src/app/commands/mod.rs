@@ -1,0 +1,54 @@
+//! What an administrator asks for on the command line, as data.
+//!
+//! A [`Command`] travels over the control socket to the running server, or is carried out by the
+//! command line itself when none runs; [`execute`] does it in both cases, over the same [`House`].
+//! One file a group of verbs. Results are JSON: `cli` shows them to people or prints them as they
+//! are.
+
+mod error;
+mod groups;
+mod tokens;
+mod users;
+mod wire_secret;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+pub use error::CommandError;
+pub use groups::GroupCommand;
+pub use tokens::{NewAppPassword, TokenCommand};
+pub use users::{NewAccount, NewQuota, UserCommand};
+
+use super::House;
+use crate::content::Finding;
+
+/// Something to be done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// About users.
+    User(UserCommand),
+    /// About groups.
+    Group(GroupCommand),
+    /// About app passwords.
+    Token(TokenCommand),
+}
+
+/// Carries out a command. Its effects hold for the next request of a running server.
+///
+/// `findings` takes what long work finds on its way; it stops when nobody listens any more.
+///
+/// # Errors
+/// [`CommandError`]; nothing was changed then, unless its text says so.
+pub async fn execute(
+    house: &House,
+    command: Command,
+    _findings: mpsc::Sender<Finding>,
+) -> Result<Value, CommandError> {
+    match command {
+        Command::User(command) => users::execute(house, command).await,
+        Command::Group(command) => groups::execute(house, command).await,
+        Command::Token(command) => tokens::execute(house, command).await,
+    }
+}
