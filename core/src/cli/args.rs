@@ -140,7 +140,7 @@ pub enum UserVerb {
     /// Let a disabled user in again
     Enable(UserName),
     /// Remove a user with app passwords and files; the name is never given again
-    Delete(UserName),
+    Delete(UserDelete),
     /// Set how much a user may store
     Quota(UserQuota),
 }
@@ -151,6 +151,17 @@ pub struct UserName {
     /// User id
     #[arg(value_name = "NAME", value_parser = uid)]
     pub name: Uid,
+}
+
+/// `user delete`
+#[derive(Debug, PartialEq, Eq, Args)]
+pub struct UserDelete {
+    /// User id
+    #[arg(value_name = "NAME", value_parser = uid)]
+    pub name: Uid,
+    /// Do not ask for confirmation; needed where there is no terminal
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `user add`
@@ -432,7 +443,10 @@ mod tests {
             ),
             ("user disable alice", Verb::User(UserVerb::Disable(UserName { name: alice() }))),
             ("user enable alice", Verb::User(UserVerb::Enable(UserName { name: alice() }))),
-            ("user delete alice", Verb::User(UserVerb::Delete(UserName { name: alice() }))),
+            (
+                "user delete alice --yes",
+                Verb::User(UserVerb::Delete(UserDelete { name: alice(), yes: true })),
+            ),
             (
                 "user quota alice unlimited",
                 Verb::User(UserVerb::Quota(UserQuota { name: alice(), quota: Quota(None) })),

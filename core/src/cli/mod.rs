@@ -1,13 +1,20 @@
 //! The command line: one file a verb.
 //!
-//! `args.rs` has all verbs and flags, `exit.rs` the exit codes; only `out.rs` prints.
+//! `args.rs` has all verbs and flags, `exit.rs` the exit codes; only `out.rs` prints. Verbs that
+//! work on the data folder go through `session.rs`.
 
 pub mod args;
 mod check;
 pub mod exit;
+mod group;
 pub mod out;
+mod password;
 mod serve;
+mod session;
+mod table;
+mod token;
 pub mod units;
+mod user;
 
 use std::process::ExitCode;
 
@@ -20,7 +27,10 @@ pub fn main() -> ExitCode {
     match verb {
         Verb::Check(output) => check::run(&flags, output.json),
         Verb::Serve => serve::run(&flags),
-        Verb::User(_) | Verb::Group(_) | Verb::Token(_) | Verb::Fsck(_) => {
+        Verb::User(verb) => user::run(&flags, verb),
+        Verb::Group(verb) => group::run(&flags, verb),
+        Verb::Token(verb) => token::run(&flags, verb),
+        Verb::Fsck(_) => {
             out::error("this verb is not built yet");
             Exit(exit::FAILURE)
         }
