@@ -129,8 +129,14 @@ pub(super) fn find_route(path: &str, method: &Method) -> Result<Found, OcsError>
     let name = if method == Method::HEAD { "GET" } else { method.as_str() };
     match methods.iter().find(|(known, ..)| *known == name) {
         Some(&(_, action, needs)) => Ok(Found { action, needs, subject }),
-        None => Err(OcsError::WrongMethod(methods.iter().map(|(name, ..)| *name).collect())),
+        None => Err(OcsError::WrongMethod(names_of(methods))),
     }
+}
+
+/// The methods of a route for `Allow`; what can be got can be asked for its head.
+fn names_of(methods: &[(&'static str, Action, Needs)]) -> Vec<&'static str> {
+    let names = methods.iter().map(|(name, ..)| *name);
+    names.flat_map(|name| std::iter::once(name).chain((name == "GET").then_some("HEAD"))).collect()
 }
 
 /// The segment at `*` if the path fits; segments are split before they are decoded, so an encoded
@@ -188,7 +194,7 @@ mod tests {
         let Err(OcsError::WrongMethod(allowed)) = find_route("cloud/users/x", &Method::POST) else {
             panic!("refused");
         };
-        assert_eq!(allowed, ["GET", "PUT", "DELETE"]);
+        assert_eq!(allowed, ["GET", "HEAD", "PUT", "DELETE"]);
     }
 
     /// Whatever changes something asks for more than any login, but for one's own app password.
