@@ -29,9 +29,13 @@ const HREF: &AsciiSet = &NON_ALPHANUMERIC
 /// Why a path was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Not UTF-8 after decoding, or a broken percent escape that decodes to no text.
+    /// Not UTF-8 after decoding.
     #[error("the path is not valid UTF-8")]
     NotUtf8,
+    /// A percent sign without two hexadecimal digits behind it (RFC 3986 §2.1). Read leniently, two
+    /// URLs would name one file.
+    #[error("the path contains a broken percent escape")]
+    BadEscape,
     /// A control character, NUL, backslash, or an encoded slash.
     #[error("the name contains a forbidden character")]
     ForbiddenCharacter,
@@ -64,6 +68,9 @@ impl DavPath {
     pub fn parse(encoded: &str) -> Result<Self, PathError> {
         let mut path = Self::root();
         for raw in encoded.split('/').filter(|segment| !segment.is_empty()) {
+            if !is_well_escaped(raw) {
+                return Err(PathError::BadEscape);
+            }
             let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| PathError::NotUtf8)?;
             path = path.join(&decoded)?;
         }
@@ -161,6 +168,20 @@ pub fn encode_href(text: &str) -> String {
     out
 }
 
+/// Whether each percent sign begins an escape.
+fn is_well_escaped(segment: &str) -> bool {
+    let mut bytes = segment.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next(), bytes.next()];
+            if !digits.iter().all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
 /// Checks one segment and brings it to NFC.
 fn normalise(segment: &str) -> Result<String, PathError> {
     if segment == "." || segment == ".." {
@@ -199,6 +220,9 @@ mod tests {
             ("a%5cb", Err(PathError::ForbiddenCharacter)),
             ("a%00", Err(PathError::ForbiddenCharacter)),
             ("a%7f", Err(PathError::ForbiddenCharacter)),
+            ("100%", Err(PathError::BadEscape)),
+            ("%zz", Err(PathError::BadEscape)),
+            ("%4", Err(PathError::BadEscape)),
             ("%ff", Err(PathError::NotUtf8)),
             ("%c0%ae%c0%ae", Err(PathError::NotUtf8)),
             (&"x".repeat(256), Err(PathError::TooLong)),

@@ -66,7 +66,7 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     let rooms = Arc::new(Rooms::new(&house, settings));
     let pipeline = Pipeline::new(settings::http(settings), origins, rooms, metrics.clone());
     let mut background = start_background(&house, settings, Arc::clone(&certs));
-    let mut admin = start_admin(&house, settings, metrics)?;
+    let mut admin = start_admin(&house, settings, metrics);
     let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop_signal()?.shared();
     let stopping = stop.clone();
@@ -151,10 +151,10 @@ where
 }
 
 /// Health and metrics, on an address of their own.
-fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Result<Tasks, StartError> {
+fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
     let mut tasks = Tasks::new();
     if settings.server.admin_listen.is_none() {
-        return Ok(tasks);
+        return tasks;
     }
     let index = Arc::clone(&house.store);
     let content = house.content.clone();
@@ -169,12 +169,20 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Result<T
             health
         })
     });
-    let listener = Server::bind(settings::admin_net(settings), None, NetMetrics::default())?;
+    let bound = Server::bind(settings::admin_net(settings), None, NetMetrics::default());
+    let listener = match bound {
+        Ok(listener) => listener,
+        // Files are served all the same: a second server on one machine must not fail over it.
+        Err(error) => {
+            tracing::warn!(%error, "no health and metrics; set server.admin_listen to a free address");
+            return tasks;
+        }
+    };
     tasks.spawn(
         listener
             .serve(move |arrival, request| admin.serve(arrival, request), std::future::pending()),
     );
-    Ok(tasks)
+    tasks
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {

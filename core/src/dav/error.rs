@@ -230,6 +230,13 @@ impl DavError {
         }
         match &self {
             Self::MethodNotAllowed(allow) => reply = reply.header("allow", allow),
+            // RFC 9110 §15.5.6: a 405 says what is allowed.
+            Self::Tree(TreeError::Exists(_), _) => {
+                reply = reply.header("allow", super::options::ALLOW_FILES);
+            }
+            Self::Transfer(TransferError::Exists) => {
+                reply = reply.header("allow", super::uploads::ALLOW);
+            }
             Self::Unsatisfiable(size) => {
                 reply =
                     reply.header("content-range", crate::proto::range::unsatisfied_range(*size));
