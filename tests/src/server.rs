@@ -108,7 +108,7 @@ impl Server {
 
     fn launch(&mut self) -> Result<()> {
         ensure!(self.running.is_none(), "the server is already running");
-        let mut child = Command::new(binary::path()?)
+        let mut child = program()?
             .arg("serve")
             .arg("--data")
             .arg(self.data())
@@ -214,7 +214,7 @@ impl Server {
     /// # Errors
     /// When it ends with an error; the text holds what it said.
     pub fn command(&self, arguments: &[&str], input: &str) -> Result<String> {
-        let mut child = Command::new(binary::path()?)
+        let mut child = program()?
             .arg("--data")
             .arg(self.data())
             .args(arguments)
@@ -318,6 +318,19 @@ impl Drop for Server {
             let _ = writeln!(std::io::stderr(), "--- end of the server's log ---\n{tail}\n---");
         }
     }
+}
+
+/// The server's program, out of reach of the environment the tests run in, and without the admin
+/// listener, whose port would be the same for all.
+fn program() -> Result<Command> {
+    let mut command = Command::new(binary::path()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("MOONSAIL_")) {
+            command.env_remove(name);
+        }
+    }
+    command.env("MOONSAIL_SERVER__ADMIN_LISTEN", "");
+    Ok(command)
 }
 
 fn keep(log: &Mutex<Vec<String>>, line: String) {

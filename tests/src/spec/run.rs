@@ -33,11 +33,14 @@ pub fn run(dialogue: &Dialogue, world: &World) -> Result<()> {
     values.insert("base".to_owned(), endpoint.base());
     values.insert("authority".to_owned(), format!("127.0.0.1:{}", endpoint.port));
     values.insert("cr".to_owned(), "\r".to_owned());
+    for user in ["alice", "bob"] {
+        values.insert(format!("{user}.wrong"), "not the password".to_owned());
+    }
     for step in &dialogue.steps {
         match step {
             Step::As(user) => authorization = credentials(&values, user, "token"),
             Step::Password(user) => authorization = credentials(&values, user, "password"),
-            Step::Wrong(user) => authorization = credentials(&values, user, "nothing"),
+            Step::Wrong(user) => authorization = credentials(&values, user, "wrong"),
             Step::Anonymous => authorization = None,
             Step::Tls => {
                 endpoint = world.https.clone().context("@tls, but the server has no HTTPS")?;
@@ -137,7 +140,9 @@ fn compare(
         }
     }
     for (name, wanted) in &expected.fields {
-        let filled = fill(wanted, values).map_err(text)?;
+        let mut seen = values.clone();
+        seen.extend(kept.clone());
+        let filled = fill(wanted, &seen).map_err(text)?;
         let pattern = Pattern::parse(&filled);
         let mut found = response.fields(name).map(|value| pattern.compare(value.as_bytes()));
         match found.find_map(Result::ok) {
