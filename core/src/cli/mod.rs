@@ -6,6 +6,7 @@
 pub mod args;
 mod check;
 pub mod exit;
+mod fsck;
 mod group;
 pub mod out;
 mod password;
@@ -19,7 +20,6 @@ mod user;
 use std::process::ExitCode;
 
 use args::{Cli, Verb};
-use exit::Exit;
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -30,10 +30,7 @@ pub fn main() -> ExitCode {
         Verb::User(verb) => user::run(&flags, verb),
         Verb::Group(verb) => group::run(&flags, verb),
         Verb::Token(verb) => token::run(&flags, verb),
-        Verb::Fsck(_) => {
-            out::error("this verb is not built yet");
-            Exit(exit::FAILURE)
-        }
+        Verb::Fsck(output) => fsck::run(&flags, output.json),
     }
     .into()
 }

@@ -13,7 +13,7 @@ use crate::store::nodes::{Node, locate};
 use crate::wire::StreamBroken;
 
 /// Bytes read at once while streaming.
-const PIECE: usize = 512 * 1024;
+pub(super) const PIECE: usize = 512 * 1024;
 /// Pieces that wait for a slow client.
 const AHEAD: usize = 2;
 /// How often the row is read again when file and row do not match.

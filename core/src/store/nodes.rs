@@ -126,6 +126,9 @@ pub trait NodesRead {
     ) -> Result<Vec<Node>, StoreError>;
     /// Number of members.
     fn child_count(&mut self, parent: NodeId) -> Result<u64, StoreError>;
+    /// Up to `limit` nodes that hang in no tree: above them no home's root is found, and nothing
+    /// that was detached. There are none unless the index is damaged. Reads all rows.
+    fn unreachable(&mut self, limit: usize) -> Result<Vec<Node>, StoreError>;
     /// Decided disk operations that are not known to be durable, in order.
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError>;
     /// Up to `limit` changes after the stamp, in order.

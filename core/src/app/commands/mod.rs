@@ -33,6 +33,10 @@ pub enum Command {
     Group(GroupCommand),
     /// About app passwords.
     Token(TokenCommand),
+    /// Compare the index with the files. Gives a [`Progress`]; problems are told on the way.
+    ///
+    /// [`Progress`]: crate::content::Progress
+    Fsck,
 }
 
 /// Carries out a command. Its effects hold for the next request of a running server.
@@ -44,11 +48,15 @@ pub enum Command {
 pub async fn execute(
     house: &House,
     command: Command,
-    _findings: mpsc::Sender<Finding>,
+    findings: mpsc::Sender<Finding>,
 ) -> Result<Value, CommandError> {
     match command {
         Command::User(command) => users::execute(house, command).await,
         Command::Group(command) => groups::execute(house, command).await,
         Command::Token(command) => tokens::execute(house, command).await,
+        Command::Fsck => {
+            let done = house.content.verify(&findings).await?;
+            serde_json::to_value(done).map_err(|error| CommandError::Failed(error.to_string()))
+        }
     }
 }

@@ -1,10 +1,32 @@
 //! Comparing the index with the files, for `fsck`.
 //!
-//! It may run beside requests: what looks wrong is looked at again, after all that was decided has
-//! been published, and reported only if neither row nor file moved meanwhile. Memory is that of
-//! the names in one folder.
+//! | Compared | Where |
+//! |---|---|
+//! | each file: is there, kind, size, tag, SHA-1 of its bytes | `entry.rs` |
+//! | each folder: is there, size is the sum of its members, names; nothing in it that the index does not know | `folder.rs` |
+//! | rows that hang in no tree, decided changes that stay undone, the stage | `remains.rs` |
+//!
+//! It may run beside requests: what looks wrong is looked at again after all that was decided has
+//! been published, and reported only if its row did not move meanwhile. Memory is that of the names
+//! in one folder.
+
+mod entry;
+mod folder;
+mod remains;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::{Content, ContentError};
+use crate::store;
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(200);
+/// How long decided changes may take to be published before they count as stuck.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// What a verification tells on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,15 +38,19 @@ pub enum Finding {
     Problem(Problem),
 }
 
-/// How far a verification is.
+/// How far a verification is; at its end, what was compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Files and folders compared.
-    pub entries: u64,
+    /// Files compared.
+    pub files: u64,
+    /// Folders compared.
+    pub folders: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Bytes to be read in all, as the index has it.
     pub bytes_in_all: u64,
+    /// Problems found.
+    pub problems: u64,
 }
 
 /// Something that is wrong.
@@ -36,4 +62,90 @@ pub struct Problem {
     pub what: String,
     /// What can be done about it.
     pub remedy: String,
+}
+
+/// A problem of a known place.
+struct Fault {
+    what: String,
+    remedy: &'static str,
+}
+
+impl Fault {
+    fn new(what: impl Into<String>, remedy: &'static str) -> Self {
+        Self { what: what.into(), remedy }
+    }
+}
+
+/// A verification that runs.
+struct Run<'a> {
+    content: &'a Content,
+    findings: &'a mpsc::Sender<Finding>,
+    progress: Progress,
+    told: Instant,
+    /// Whether decided changes do not get published; waiting for them is pointless then.
+    stuck: bool,
+}
+
+impl Content {
+    /// Compares everything, and tells what it finds; ends early when nobody listens any more.
+    ///
+    /// # Errors
+    /// [`ContentError`] if the index or the whole storage cannot be read. What is wrong with single
+    /// files is told.
+    pub async fn verify(&self, findings: &mpsc::Sender<Finding>) -> Result<Progress, ContentError> {
+        let progress = Progress::default();
+        let told = Instant::now();
+        let mut run = Run { content: self, findings, progress, told, stuck: false };
+        run.all().await?;
+        Ok(run.progress)
+    }
+}
+
+impl Run<'_> {
+    async fn all(&mut self) -> Result<(), ContentError> {
+        self.pending().await?;
+        let (homes, bytes) = store::read(&self.content.store, |tx| {
+            let homes = tx.homes()?;
+            let mut bytes = 0;
+            for home in &homes {
+                bytes += tx.node(home.root)?.map_or(0, |root| root.size);
+            }
+            Ok::<_, ContentError>((homes, bytes))
+        })
+        .await?;
+        self.progress.bytes_in_all = bytes;
+        for home in &homes {
+            self.home(home).await?;
+        }
+        self.strangers_among_homes().await?;
+        self.unreachable_rows().await?;
+        self.stage().await
+    }
+
+    /// Whether nobody listens any more.
+    fn is_over(&self) -> bool {
+        self.findings.is_closed()
+    }
+
+    async fn report(&mut self, path: impl Into<String>, fault: Fault) {
+        self.progress.problems += 1;
+        let problem =
+            Problem { path: path.into(), what: fault.what, remedy: fault.remedy.to_owned() };
+        // Who has gone is seen by `is_over`.
+        let _gone = self.findings.send(Finding::Problem(problem)).await;
+    }
+
+    async fn tell_progress(&mut self) {
+        if self.told.elapsed() >= TELL {
+            self.told = Instant::now();
+            let _gone = self.findings.send(Finding::Progress(self.progress)).await;
+        }
+    }
+
+    /// Waits until all that was decided so far is published and recorded.
+    async fn settle(&mut self) {
+        if !self.stuck {
+            self.stuck = timeout(SETTLE, self.content.publisher.settle(true)).await.is_err();
+        }
+    }
 }

@@ -52,6 +52,25 @@ pub(crate) fn a_node_is_read_as_it_was_written(bed: &impl Bed) {
     assert_eq!(read(&store, |tx| tx.node(home.root)).expect("a root").size, 3);
 }
 
+pub(crate) fn what_hangs_in_no_tree_is_found(bed: &impl Bed) {
+    let store = bed.open();
+    let root = home(&store, "alice").root;
+    let a = insert(&store, folder(root, "a"));
+    let b = insert(&store, folder(a.id, "b"));
+    let gone = insert(&store, folder(root, "gone")).id;
+    insert(&store, file(gone, "g"));
+    write(&store, move |tx| tx.detach(gone));
+    assert_eq!(read(&store, |tx| tx.unreachable(9)), []);
+    let circle = Node { parent: Some(b.id), ..a.clone() };
+    write(&store, move |tx| tx.update_node(&circle));
+    let lost = insert(&store, file(NodeId(9_999), "f"));
+    let mut found: Vec<_> =
+        read(&store, |tx| tx.unreachable(9)).into_iter().map(|node| node.id).collect();
+    found.sort();
+    assert_eq!(found, [a.id, b.id, lost.id]);
+    assert_eq!(read(&store, |tx| tx.unreachable(2)).len(), 2);
+}
+
 pub(crate) fn ids_are_never_reused(bed: &impl Bed) {
     let store = bed.open();
     let root = home(&store, "alice").root;

@@ -123,6 +123,19 @@ impl<T: Rows> NodesRead for T {
         Ok(self.one(sql, [parent], |row| row.get(0))?.map_or(0, unsigned))
     }
 
+    fn unreachable(&mut self, limit: usize) -> Result<Vec<Node>, StoreError> {
+        let sql = select_node!(
+            "FROM node n WHERE n.id NOT IN (
+                 WITH RECURSIVE reached (id) AS (
+                     SELECT root FROM home
+                     UNION SELECT id FROM node WHERE parent = -1
+                     UNION SELECT node.id FROM reached JOIN node ON node.parent = reached.id
+                 ) SELECT id FROM reached
+             ) LIMIT ?1"
+        );
+        self.all(sql, [count(limit)], node)
+    }
+
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError> {
         self.all("SELECT id, op, a, b, tag, mtime FROM disk_op ORDER BY id", [], disk_op)
     }
