@@ -46,7 +46,10 @@ fn offset(request: &Request, chunk: &str, length: Option<u64>) -> Result<Option<
     let told = number(request, "oc-chunk-offset", "OC-Chunk-Offset is not a number of bytes")?;
     match ChunkName::parse(chunk) {
         ChunkName::Range { start, end } => {
-            if length.is_some_and(|length| end.checked_sub(start) != length.checked_sub(1)) {
+            // The documentation's and rclone's end is the last byte; other clients name the first
+            // one behind it.
+            let fits = |length: u64| matches!(length.checked_sub(end - start), Some(0 | 1));
+            if length.is_some_and(|length| !fits(length)) {
                 return Err(DavError::BadRequest("The chunk's name is not its range"));
             }
             if told.is_some_and(|told| told != start) {
