@@ -5,12 +5,15 @@
 pub mod commands;
 pub mod control;
 mod folder;
+mod reload;
 mod rooms;
 mod serve;
 mod settings;
+mod signals;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
 use moonsail_sdk::auth::DynAuthenticator;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
@@ -25,6 +28,7 @@ use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::tree::Tree;
 
 pub use folder::{DataFolder, FolderError};
+pub use reload::Reloaded;
 pub use serve::{Announcer, serve};
 
 /// Why the house does not stand.
@@ -88,7 +92,7 @@ pub struct House {
     /// Who is who.
     pub auth: Arc<Auth>,
     /// Quota of new users; `None` for unlimited.
-    default_quota: Option<u64>,
+    default_quota: ArcSwap<Option<u64>>,
     publisher: Arc<Publisher>,
     clock: Clock,
     // Last, so that the lock is let go when all else is gone.
@@ -126,7 +130,7 @@ impl House {
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone());
         let auth = Arc::new(open_auth(settings, &store, &clock)?);
-        let default_quota = settings.storage.default_quota;
+        let default_quota = ArcSwap::from_pointee(settings.storage.default_quota);
         Ok(Self { store, storage, content, tree, auth, default_quota, publisher, clock, folder })
     }
 

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::control::ControlSocket;
-use super::rooms::Rooms;
+use super::reload::{Live, Reloaded};
+use super::signals::Signals;
 use super::{House, StartError, settings};
 use crate::auth::NewUser;
 use crate::config::Settings;
-use crate::http::{Admin, Health, Logs, Metrics, Pipeline};
+use crate::http::{Admin, Health, Logs, Metrics};
 use crate::ids::random_token;
 use crate::net::{CertStore, NetMetrics, Server};
 use crate::store;
@@ -33,10 +34,10 @@ pub struct Announcer<'a> {
     /// Prints one line at once.
     pub line: &'a (dyn Fn(&str) + Send + Sync),
     /// Reads the configuration again, at SIGHUP.
-    pub reload: &'a (dyn Fn() -> Option<Settings> + Send + Sync),
+    pub reload: &'a (dyn Fn() -> Option<Reloaded> + Send + Sync),
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT; a second one cuts the requests that still run.
 ///
 /// # Errors
 /// [`StartError`] if the house cannot be opened; nothing after that.
@@ -52,7 +53,9 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     let net_metrics = NetMetrics::default();
     metrics.register(|registry| net_metrics.register(registry));
     let server = Server::bind(settings::net(settings), Some(&certs), net_metrics)?;
-    let first_admin = first_admin(&house).await?;
+    let mut admin = start_admin(&house, settings, metrics.clone());
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut signals = Signals::take()?;
     let control = match ControlSocket::open(house.folder()) {
         Ok(control) => Some(control),
         Err(error) => {
@@ -60,22 +63,32 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
             None
         }
     };
+    let first_admin = first_admin(&house).await?;
+    let https_port = server.tls_addresses().first().map(SocketAddr::port);
+    let live = Live::new(&house, settings, Arc::clone(&certs), metrics, https_port);
+    let mut background = start_background(&house, settings, Arc::clone(&certs));
     announce(&announcer, settings, &server, &certs, first_admin);
 
-    let origins = settings::origins(settings, server.tls_addresses().first().map(SocketAddr::port));
-    let rooms = Arc::new(Rooms::new(&house, settings));
-    let pipeline = Pipeline::new(settings::http(settings), origins, rooms, metrics.clone());
-    let mut background = start_background(&house, settings, Arc::clone(&certs));
-    let mut admin = start_admin(&house, settings, metrics);
-    let mut hangup = signal(SignalKind::hangup())?;
-    let stop = stop_signal()?.shared();
-    let stopping = stop.clone();
-    let serving = server.serve(move |arrival, request| pipeline.serve(arrival, request), stop);
+    let (stop, stopping) = oneshot::channel();
+    let pipeline = live.pipeline();
+    let serving = server
+        .serve(move |arrival, request| pipeline.load().serve(arrival, request), async {
+            drop(stopping.await)
+        });
+    let watching = async {
+        signals.next().await;
+        tracing::info!("stopping: running requests may finish; a second signal cuts them");
+        let _serving_ended = stop.send(());
+        signals.next().await;
+        tracing::warn!("a second signal: running requests are cut");
+    };
     let reloading = async {
         loop {
             hangup.recv().await;
             logs.reopen();
-            reload(&announcer, settings, &certs);
+            if let Some(reloaded) = (announcer.reload)() {
+                live.apply(&house, reloaded).await;
+            }
         }
     };
     let commanded = async {
@@ -86,16 +99,20 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     };
     tokio::select! {
         () = serving => {}
+        () = watching => {}
         () = reloading => {}
         () = commanded => {}
     }
     drop(control);
-    stopping.await;
     background.abort_all();
     admin.abort_all();
-    drop((background, admin));
-    house.close().await;
-    tracing::info!("stopped");
+    drop((background, admin, live));
+    tokio::select! {
+        () = house.close() => tracing::info!("stopped"),
+        () = signals.next() => {
+            tracing::warn!("stopped at once; the next start puts in order what is left");
+        }
+    }
     Ok(())
 }
 
@@ -183,28 +200,6 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
             .serve(move |arrival, request| admin.serve(arrival, request), std::future::pending()),
     );
     tasks
-}
-
-fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: running requests may finish");
-    })
-}
-
-fn reload(announcer: &Announcer<'_>, _settings: &Settings, certs: &CertStore) {
-    if (announcer.reload)().is_none() {
-        return;
-    }
-    match certs.reload() {
-        Ok(()) => tracing::info!("reloaded"),
-        Err(error) => tracing::error!(%error, "the TLS certificate in use stays"),
-    }
 }
 
 /// Makes an administrator where there is no user at all; gives the password, which is kept nowhere.

@@ -1,9 +1,15 @@
 //! `moonsail serve`, and the bare command.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use super::exit::{self, Exit};
 use super::out;
-use crate::app::{self, Announcer, FolderError, StartError};
-use crate::config::{self, Overrides, Settings};
+use crate::app::{self, Announcer, FolderError, Reloaded, StartError};
+use crate::config::{self, Changes, Loaded, Overrides};
+
+/// How long threads that still work are waited for at the end.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(flags: &Overrides) -> Exit {
     let loaded = match config::load(flags) {
@@ -32,9 +38,13 @@ pub(super) fn run(flags: &Overrides) -> Exit {
             return Exit(exit::FAILURE);
         }
     };
-    let reload = || again(flags);
+    let current = Mutex::new(loaded.clone());
+    let reload = || again(flags, &loaded, &current);
     let announcer = Announcer { line: &|text| out::line(text), reload: &reload };
-    match runtime.block_on(app::serve(&loaded.settings, announcer)) {
+    let served = runtime.block_on(app::serve(&loaded.settings, announcer));
+    // A request that was cut may still read or hash on a thread of its own.
+    runtime.shutdown_timeout(LAST_THREADS);
+    match served {
         Ok(()) => Exit(exit::OK),
         Err(error) => {
             out::error(error.to_string());
@@ -44,14 +54,20 @@ pub(super) fn run(flags: &Overrides) -> Exit {
 }
 
 /// The configuration at SIGHUP; what is wrong in it is logged, and the old one stays.
-fn again(flags: &Overrides) -> Option<Settings> {
-    match config::load(flags) {
-        Ok(loaded) => Some(loaded.settings),
+fn again(flags: &Overrides, started: &Loaded, current: &Mutex<Loaded>) -> Option<Reloaded> {
+    let newer = match config::load(flags) {
+        Ok(loaded) => loaded,
         Err(errors) => {
             tracing::error!(%errors, "the configuration in use stays");
-            None
+            return None;
         }
-    }
+    };
+    let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+    let reload = current.changes(&newer).reload;
+    let restart = started.changes(&newer).restart;
+    let settings = newer.settings.clone();
+    *current = newer;
+    Some(Reloaded { settings, changes: Changes { reload, restart } })
 }
 
 fn code(error: &StartError) -> u8 {

@@ -3,7 +3,30 @@
 use super::load::Loaded;
 
 /// Keys, or sections with a dot behind, that a running server takes over.
-const RELOADABLE: &[&str] = &["limits.", "tls."];
+const RELOADABLE: &[&str] = &[
+    "limits.",
+    "tls.",
+    "server.public_url",
+    "server.trusted_proxies",
+    "storage.default_quota_bytes",
+    "storage.max_file_bytes",
+    "storage.max_chunk_bytes",
+    "theme.",
+    "names.",
+];
+/// Keys in those sections that it does not: what listeners and connections are made with.
+const AT_START: &[&str] = &[
+    "limits.header_timeout_secs",
+    "limits.idle_timeout_secs",
+    "limits.max_uri_bytes",
+    "limits.max_header_bytes",
+    "limits.max_headers",
+    "limits.max_connections",
+    "limits.max_connections_per_address",
+    "limits.http2_max_streams",
+    "limits.http2_max_pending_resets",
+    "limits.http2_max_local_resets",
+];
 
 /// The keys that differ between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +47,8 @@ impl Loaded {
             if old.value == new.value {
                 continue;
             }
-            let reloadable = RELOADABLE.iter().any(|prefix| new.key.starts_with(prefix));
+            let reloadable = RELOADABLE.iter().any(|prefix| new.key.starts_with(prefix))
+                && !AT_START.contains(&new.key.as_str());
             let list = if reloadable { &mut changes.reload } else { &mut changes.restart };
             list.push(new.key.clone());
         }

@@ -301,6 +301,10 @@ fn limits_reload_and_addresses_need_a_restart() {
     let changes = old.changes(&new);
     assert_eq!(changes.reload, ["limits.max_ranges"]);
     assert_eq!(changes.restart, ["server.workers"]);
+    let new = load_text("[limits]\nmax_headers = 50\n[theme]\nname = 'Home'\n").unwrap();
+    let changes = old.changes(&new);
+    assert_eq!(changes.reload, ["theme.name"]);
+    assert_eq!(changes.restart, ["limits.max_headers"]);
     assert_eq!(new.changes(&new), Changes::default());
 }
 

@@ -104,7 +104,7 @@ impl TlsError {
 
 /// The certificate in use, and the TLS configuration that serves it.
 pub struct CertStore {
-    source: CertSource,
+    source: ArcSwap<CertSource>,
     clock: Clock,
     current: Arc<ArcSwap<Loaded>>,
     config: Arc<ServerConfig>,
@@ -148,6 +148,7 @@ impl CertStore {
             .with_cert_resolver(Arc::new(Current(Arc::clone(&current))));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = ring::Ticketer::new()?;
+        let source = ArcSwap::from_pointee(source);
         Ok(Self { source, clock, current, config: Arc::new(config) })
     }
 
@@ -163,7 +164,7 @@ impl CertStore {
 
     /// The authority's certificate, which clients are to trust, if it is our own.
     pub fn ca_path(&self) -> Option<PathBuf> {
-        match &self.source {
+        match &**self.source.load() {
             CertSource::OwnCa { folder, .. } => Some(folder.join("ca.pem")),
             CertSource::Files { .. } => None,
         }
@@ -175,20 +176,30 @@ impl CertStore {
     /// # Errors
     /// [`TlsError`], as at the start.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let loaded = load(&self.source, &self.clock)?;
+        self.replace(CertSource::clone(&self.source.load()))
+    }
+
+    /// As [`CertStore::reload`], from another place from now on.
+    ///
+    /// # Errors
+    /// [`TlsError`], as at the start; the old place and its certificate stay in use.
+    pub fn replace(&self, source: CertSource) -> Result<(), TlsError> {
+        let loaded = load(&source, &self.clock)?;
         if loaded.fingerprints != self.fingerprints() {
             tracing::info!(sha256 = %loaded.fingerprints.leaf, "new TLS certificate");
         }
+        self.source.store(Arc::new(source));
         self.current.store(Arc::new(loaded));
         Ok(())
     }
 
     /// Whether the files are no longer those that were read, or our own certificate is due.
     fn is_stale(&self) -> bool {
-        if self.current.load().stamps != stamps(&self.source) {
+        let source = self.source.load();
+        if self.current.load().stamps != stamps(&source) {
             return true;
         }
-        match &self.source {
+        match &**source {
             CertSource::Files { .. } => false,
             CertSource::OwnCa { folder, names } => !own_ca::is_fresh(folder, names, &self.clock),
         }
@@ -202,7 +213,7 @@ impl CertStore {
             tokio::time::sleep(every).await;
             let store = Arc::clone(&self);
             let look = move || {
-                let seen = stamps(&store.source);
+                let seen = stamps(&store.source.load());
                 // A file that could not be used is not tried again before it changes.
                 if !store.is_stale() || failed == Some(seen) {
                     return failed;

@@ -94,7 +94,8 @@ impl History {
     /// Bytes like no others.
     fn fresh(&mut self, size: usize) -> Vec<u8> {
         self.counter += 1;
-        let mut bytes: Vec<u8> = (0..size).map(|i| (i * 31 + self.counter as usize) as u8).collect();
+        let mut bytes: Vec<u8> =
+            (0..size).map(|i| (i * 31 + self.counter as usize) as u8).collect();
         let mark = self.counter.to_be_bytes();
         let fits = mark.len().min(size);
         bytes[..fits].copy_from_slice(&mark[..fits]);
@@ -161,8 +162,10 @@ impl History {
                 let (conditions, holds) = self.demanded(at, *when, *tokens);
                 let quota = tight.then(|| self.model.size("") + 100);
                 let stored = mtime.unwrap_or(now);
-                let expected =
-                    self.model.put(at, bytes.clone(), stored, quota, (*tokens, now)).filter(|_| holds);
+                let expected = self
+                    .model
+                    .put(at, bytes.clone(), stored, quota, (*tokens, now))
+                    .filter(|_| holds);
                 let wanted = Expected { mtime: *mtime, ..Expected::default() };
                 let received =
                     content.receive(&mut Body::from_bytes(bytes), &wanted).await.unwrap();
@@ -200,10 +203,10 @@ impl History {
             }
             Op::Move { from, to, overwrite, mtime, tokens } => {
                 let conditions = self.submitted(*tokens);
-                let expected =
-                    self.model.relocate((from, to), *overwrite, *mtime, (*tokens, now));
+                let expected = self.model.relocate((from, to), *overwrite, *mtime, (*tokens, now));
                 let to = Destination { path: path(to), overwrite: *overwrite };
-                let done = tree.relocate(actor(None), &me, path(from), to, *mtime, conditions).await;
+                let done =
+                    tree.relocate(actor(None), &me, path(from), to, *mtime, conditions).await;
                 (expected, done.map(|_| ()))
             }
             Op::Copy { from, to, overwrite, deep, tokens, tight } => {
@@ -297,8 +300,7 @@ impl History {
             }
             Op::Unlock { nth } => {
                 let Some(lock) = pick(&mut self.model.locks, *nth).cloned() else { return None };
-                let expected =
-                    (lock.expires > now).then(|| self.model.announced(&lock.path));
+                let expected = (lock.expires > now).then(|| self.model.announced(&lock.path));
                 self.model.locks.retain(|other| expected.is_none() || *other != lock);
                 let which = Unlock::Token(lock.token);
                 let done = tree.unlock(actor(None), &me, path(&lock.path), which).await;
@@ -591,8 +593,9 @@ impl History {
             .iter()
             .map(|(name, transfer)| {
                 let chunks = transfer.chunks.iter();
-                let chunks =
-                    chunks.map(|(number, bytes)| (number.to_string(), bytes.len() as u64)).collect();
+                let chunks = chunks
+                    .map(|(number, bytes)| (number.to_string(), bytes.len() as u64))
+                    .collect();
                 (format!("transfer-{name}"), chunks)
             })
             .collect();

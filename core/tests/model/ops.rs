@@ -5,32 +5,104 @@ use proptest::prelude::*;
 /// One step of a history. Paths come from a small universe, so that they meet often.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    Put { path: String, size: usize, mtime: Option<i64>, when: When, tokens: bool, tight: bool },
-    Mkcol { path: String, tokens: bool },
-    Remove { path: String, tokens: bool },
-    Move { from: String, to: String, overwrite: bool, mtime: Option<i64>, tokens: bool },
-    Copy { from: String, to: String, overwrite: bool, deep: bool, tokens: bool, tight: bool },
-    Favorite { path: String, on: bool, tokens: bool },
-    Mtime { path: String, mtime: i64, tokens: bool },
+    Put {
+        path: String,
+        size: usize,
+        mtime: Option<i64>,
+        when: When,
+        tokens: bool,
+        tight: bool,
+    },
+    Mkcol {
+        path: String,
+        tokens: bool,
+    },
+    Remove {
+        path: String,
+        tokens: bool,
+    },
+    Move {
+        from: String,
+        to: String,
+        overwrite: bool,
+        mtime: Option<i64>,
+        tokens: bool,
+    },
+    Copy {
+        from: String,
+        to: String,
+        overwrite: bool,
+        deep: bool,
+        tokens: bool,
+        tight: bool,
+    },
+    Favorite {
+        path: String,
+        on: bool,
+        tokens: bool,
+    },
+    Mtime {
+        path: String,
+        mtime: i64,
+        tokens: bool,
+    },
     /// Two times in one request.
-    Mtimes { path: String, first: i64, second: i64 },
-    Dead { path: String, name: u8, set: bool, tokens: bool },
-    Lock { path: String, deep: bool },
-    Refresh { nth: usize },
-    Unlock { nth: usize },
-    Begin { transfer: u8 },
-    Chunk { transfer: u8, number: u8, big: bool, offset: bool },
+    Mtimes {
+        path: String,
+        first: i64,
+        second: i64,
+    },
+    Dead {
+        path: String,
+        name: u8,
+        set: bool,
+        tokens: bool,
+    },
+    Lock {
+        path: String,
+        deep: bool,
+    },
+    Refresh {
+        nth: usize,
+    },
+    Unlock {
+        nth: usize,
+    },
+    Begin {
+        transfer: u8,
+    },
+    Chunk {
+        transfer: u8,
+        number: u8,
+        big: bool,
+        offset: bool,
+    },
     /// A chunk whose body ends early.
-    CutChunk { transfer: u8, number: u8 },
-    RemoveChunk { transfer: u8, number: u8 },
-    Close { transfer: u8, path: String, when: When, tokens: bool },
-    Abort { transfer: u8 },
+    CutChunk {
+        transfer: u8,
+        number: u8,
+    },
+    RemoveChunk {
+        transfer: u8,
+        number: u8,
+    },
+    Close {
+        transfer: u8,
+        path: String,
+        when: When,
+        tokens: bool,
+    },
+    Abort {
+        transfer: u8,
+    },
     Settle,
     /// From here on nothing reaches the disk, until the next restart.
     Stall,
     Restart,
     Kill,
-    Wait { seconds: u64 },
+    Wait {
+        seconds: u64,
+    },
 }
 
 /// What the request demands of the target.
