@@ -17,7 +17,7 @@ use crate::content::Finding;
 use crate::http::{LogSettings, Logs};
 
 /// How long a server that starts or stops, or another command, is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Findings that wait to be shown.
