@@ -19,6 +19,10 @@ Examples:
   moonsail user add alice --admin              make a user; asks for the password
   moonsail --data /srv/moonsail token list bob
   moonsail check --config /etc/moonsail.toml   is this configuration good?
+  moonsail fsck                                is every file what it was when it was stored?
+
+Verbs other than serve and check go to the server that uses the data folder, and bite on its next
+request; if none runs they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:
   0  done
@@ -91,6 +95,7 @@ pub enum Verb {
     #[command(subcommand, after_help = TOKEN_HELP)]
     Token(TokenVerb),
     /// Verify every file against the index: sizes and checksums. Exit code 4 if something differs
+    #[command(after_help = FSCK_HELP)]
     Fsck(JsonArgs),
 }
 
@@ -107,6 +112,11 @@ Examples:
   moonsail token add alice scanner --folder Scans --expires 90d
   moonsail token list alice
   moonsail token revoke alice 7";
+
+const FSCK_HELP: &str = "\
+Reads every file and changes none. May run beside the server, which then does the reading; files
+that change meanwhile are looked at again. Prints a line for each problem: the path below
+data/files, what is wrong, and what to do.";
 
 /// The choice between people and scripts as readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]

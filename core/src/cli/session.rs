@@ -1,5 +1,6 @@
 //! Has a command carried out: by the running server, or here if none runs.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -87,6 +88,14 @@ impl Session {
                     return Err(Exit(exit::FAILURE));
                 }
             }
+            if let Some(owner) = other_owner(path) {
+                out::error(format_args!(
+                    "{} belongs to user {owner}; run this as that user, as in: sudo -u '#{owner}' \
+                     moonsail …",
+                    path.display()
+                ));
+                return Err(Exit(exit::FAILURE));
+            }
             match self.run_here(command.clone(), &mut show) {
                 Err(HereError::Start(StartError::Folder(FolderError::InUse(_))))
                     if begun.elapsed() < PATIENCE =>
@@ -119,6 +128,13 @@ impl Session {
             Ok(done?)
         })
     }
+}
+
+/// The user of the server that made the index, if that is not who runs this. Files that root makes
+/// in the folder, the server could not open.
+fn other_owner(folder: &Path) -> Option<u32> {
+    let owner = std::fs::metadata(folder.join("moonsail.db")).ok()?.uid();
+    (owner != rustix::process::geteuid().as_raw()).then_some(owner)
 }
 
 /// Why a command failed that was carried out here.

@@ -223,7 +223,8 @@ impl Drop for Bed {
 pub(crate) struct Http(BufReader<TcpStream>);
 
 impl Http {
-    /// Sends a whole request; gives the status.
+    /// Sends a whole request; gives the status. A path without a leading slash is one below the
+    /// user's files.
     pub(crate) fn ask(&mut self, method: &str, login: (&str, &str), path: &str, body: &str) -> u16 {
         self.send_head(method, login, path, body.len());
         self.send(body);
@@ -239,8 +240,12 @@ impl Http {
     ) {
         let (user, password) = login;
         let basic = STANDARD.encode(format!("{user}:{password}"));
+        let path = match path.strip_prefix('/') {
+            Some(path) => format!("/{path}"),
+            None => format!("/remote.php/dav/files/{user}/{path}"),
+        };
         let head = format!(
-            "{method} /remote.php/dav/files/{user}/{path} HTTP/1.1\r\nHost: localhost\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n\
              Authorization: Basic {basic}\r\nContent-Length: {length}\r\nDepth: 0\r\n\r\n"
         );
         self.send(&head);

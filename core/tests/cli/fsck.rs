@@ -134,6 +134,24 @@ fn a_file_in_another_unicode_form_is_told_from_a_stranger() {
 }
 
 #[test]
+fn the_bytes_of_an_unfinished_upload_are_missed() {
+    let (bed, token) = furnished();
+    let login = ("alice", token.as_str());
+    let upload = "/remote.php/dav/uploads/alice/transfer";
+    assert_eq!(bed.dav("MKCOL", login, upload, ""), 201);
+    assert_eq!(bed.dav("PUT", login, &format!("{upload}/00001"), "chunk"), 201);
+    check(&bed, &[]);
+    let staged: Vec<_> = fs::read_dir(bed.data("stage")).unwrap().collect();
+    assert_eq!(staged.len(), 1);
+    let file = staged.into_iter().next().unwrap().unwrap();
+    fs::remove_file(file.path()).unwrap();
+    let path = format!("stage/{}", file.file_name().to_str().unwrap());
+    check(&bed, &[(&path, "is missing, though an unfinished upload needs it")]);
+    assert_eq!(bed.dav("DELETE", login, upload, ""), 204);
+    check(&bed, &[]);
+}
+
+#[test]
 fn changes_while_it_runs_are_no_damage() {
     let (mut bed, token) = furnished();
     let over = AtomicBool::new(false);

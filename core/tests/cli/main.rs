@@ -1,6 +1,8 @@
 //! The command line as an administrator uses it: the built binary, beside a running server and
 //! without one.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, which clippy cannot see")]
+
 mod bed;
 mod commands;
 mod fsck;

@@ -49,6 +49,19 @@ fn a_second_server_and_a_locked_folder_exit_with_3() {
 }
 
 #[test]
+fn root_makes_no_files_among_those_of_the_servers_user() {
+    let bed = Bed::new();
+    bed.add_user("alice", "");
+    if !rustix::process::geteuid().is_root() {
+        return; // nobody else can give a file away
+    }
+    std::os::unix::fs::chown(bed.data("moonsail.db"), Some(12345), None).unwrap();
+    let ran = bed.run("user list");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("sudo -u '#12345'"), "{ran:?}");
+}
+
+#[test]
 fn commands_at_the_same_time_wait_for_each_other() {
     let bed = Bed::new();
     bed.add_user("alice", "");
