@@ -104,9 +104,7 @@ fn a_start_that_fails_says_so_before_it_says_ready() {
     let bed = Bed::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let admin = format!("[server]\nadmin_listen = \"{address}\"\n");
-    fs::write(bed.path("server.toml"), admin).unwrap();
-    let ran = bed.run("serve --listen 127.0.0.1:0 --listen-http 127.0.0.1:0");
+    let ran = bed.run(&format!("serve --listen 127.0.0.1:0 --listen-http {address}"));
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
     assert!(ran.err.contains(&address.to_string()), "{ran:?}");
     let users = bed.run("user list").ok();
