@@ -12,6 +12,7 @@ mod settings;
 mod signals;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
@@ -30,6 +31,9 @@ use crate::tree::Tree;
 pub use folder::{DataFolder, FolderError};
 pub use reload::Reloaded;
 pub use serve::{Announcer, serve};
+
+/// How long the last changes may take to become visible on a disk that refuses them.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +148,11 @@ impl House {
         if let Err(error) = self.auth.tidy().await {
             tracing::warn!(%error, "times of last use are not written");
         }
-        self.publisher.settle(true).await;
+        if tokio::time::timeout(SETTLE, self.publisher.settle(true)).await.is_err() {
+            tracing::error!(
+                "not all changes are visible on the disk yet; the next start does that"
+            );
+        }
         let store = Arc::clone(&self.store);
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if let Err(error) = closed {
