@@ -78,8 +78,9 @@ struct Worker {
     waiting: mpsc::UnboundedReceiver<Message>,
     /// Applied and not yet synced.
     applied: Vec<(i64, DiskOp)>,
-    /// Tags that a [`DiskOp::Touch`] changed, for operations that were decided before the index
-    /// learnt it.
+    /// Tags that a [`DiskOp::Touch`] changed, with the newest of the same file, for operations that
+    /// were decided before the index learnt it. What is newest is never changed itself: a time that
+    /// is set to and fro gives a file a tag that it had before.
     retagged: HashMap<Tag, Tag>,
 }
 
@@ -160,19 +161,21 @@ impl Worker {
             }
         };
         if let Some(tag) = tag {
-            while let Some(newer) = self.retagged.get(tag) {
-                *tag = newer.clone();
-            }
+            *tag = self.newest(tag).clone();
         }
         op
     }
 
     fn retag(&mut self, from: Tag, to: Tag) {
-        let from = self.newest(from);
+        let from = self.newest(&from).clone();
         if from == to {
             return;
         }
+        self.retagged.values_mut().filter(|newest| **newest == from).for_each(|newest| {
+            newest.clone_from(&to);
+        });
         self.retagged.insert(from.clone(), to.clone());
+        self.retagged.remove(&to);
         self.store.submit(Box::new(move |tx| {
             let result = tx.retag(&from, &to);
             store::JobDone {
@@ -186,11 +189,8 @@ impl Worker {
         }));
     }
 
-    fn newest(&self, mut tag: Tag) -> Tag {
-        while let Some(newer) = self.retagged.get(&tag) {
-            tag = newer.clone();
-        }
-        tag
+    fn newest<'a>(&'a self, tag: &'a Tag) -> &'a Tag {
+        self.retagged.get(tag).unwrap_or(tag)
     }
 
     /// Syncs the folders of what was applied, then lets the index forget the operations.
@@ -210,7 +210,8 @@ impl Worker {
         if let Err(error) = recorded {
             tracing::error!(%error, "published files could not be recorded");
         }
-        if self.retagged.len() > SYNC_COUNT {
+        // By this commit the index knows all of them. What waits may have been decided before.
+        if self.retagged.len() > SYNC_COUNT && self.waiting.is_empty() {
             self.retagged.clear();
         }
     }

@@ -274,7 +274,7 @@ impl History {
                     timeout: LOCK,
                 };
                 let done =
-                    tree.lock(actor(None), &me, path(at), request, Conditions::default()).await;
+                    tree.lock(actor(None), &me, path(at), request, None, Conditions::default()).await;
                 if let Ok(granted) = &done {
                     let token = granted.lock.token.clone();
                     let lock = Lock { token, path: at.clone(), deep: *deep, expires: now + LOCK };
@@ -479,7 +479,10 @@ impl History {
             mtime: assembled.received.mtime,
             created: None,
             conditions,
-            upload: Some(assembled.transfer.upload.id),
+            upload: Some((
+                assembled.transfer.upload.clone(),
+                assembled.transfer.chunks.clone(),
+            )),
         };
         let done = tree.put(actor(None), &alice(), put).await;
         match done {

@@ -9,6 +9,7 @@ mod history;
 mod model;
 mod ops;
 mod snapshot;
+mod symptoms;
 mod world;
 
 use proptest::test_runner::{Config, TestRunner};
