@@ -87,7 +87,8 @@ fn list(
     tokio::task::spawn_blocking(move || {
         let mut writer = Writer { out: Multistatus::begin(), sender, set, viewer };
         match writer.read(&*store, (&uid, &path), depth, found) {
-            Ok(Some(backlog)) => writer.finish(backlog),
+            // At the client's pace, which no thread of the pool waits for.
+            Ok(Some(backlog)) => drop(tokio::spawn(writer.finish(backlog))),
             Ok(None) => {} // answered as a whole
             Err(error) => {
                 let _gone = writer.sender.blocking_send(Err(StreamBroken(error.to_string())));
@@ -173,19 +174,19 @@ impl Writer {
     }
 
     /// Writes the rest, at the client's pace.
-    fn finish(mut self, backlog: VecDeque<Vec<Listed>>) {
+    async fn finish(mut self, backlog: VecDeque<Vec<Listed>>) {
         for page in backlog {
             for listed in &page {
                 self.write(listed);
                 if self.out.len() >= PIECE {
                     let piece = self.out.take();
-                    if self.sender.blocking_send(Ok(piece)).is_err() {
+                    if self.sender.send(Ok(piece)).await.is_err() {
                         return;
                     }
                 }
             }
         }
-        let _gone = self.sender.blocking_send(Ok(self.out.finish()));
+        let _gone = self.sender.send(Ok(self.out.finish())).await;
     }
 
     fn write(&mut self, listed: &Listed) {
