@@ -23,8 +23,20 @@ pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError}
 pub use verify::{Finding, Problem, Progress};
 
 use crate::clock::Clock;
-use crate::storage::{Durability, FileStorage, StagePath, Staged};
+use crate::storage::{Durability, FileStorage, StagePath, Staged, StorageError};
 use crate::store::Store;
+
+/// Runs `work` to its end, also if its caller is dropped, as requests are whose client has gone: what
+/// was committed stays, and what was not is cleaned up.
+///
+/// # Errors
+/// [`ContentError::Storage`] if `work` panics or the server stops.
+pub async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ContentError> {
+    let ended = tokio::spawn(work).await;
+    ended.map_err(|error| ContentError::Storage(StorageError::Internal(error.to_string())))
+}
 
 /// Staging and reading, over a storage.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::commit::Committer;
 use super::place::Place;
 use super::props::Viewer;
 use super::{Dav, DavError, actor};
@@ -43,9 +44,20 @@ impl<'a> Context<'a> {
         path: DavPath,
         request: &Request,
     ) -> Result<Self, DavError> {
-        if !principal.access.covers(&path) {
-            return Err(DavError::NoSuchPlace);
+        match principal.access.covers(&path) {
+            true => Self::beside(dav, principal, base, path, request),
+            false => Err(DavError::NoSuchPlace),
         }
+    }
+
+    /// The same for a request on something else, which uses a path only to ask about it.
+    pub(super) fn beside(
+        dav: &'a Dav,
+        principal: &'a Principal,
+        base: String,
+        path: DavPath,
+        request: &Request,
+    ) -> Result<Self, DavError> {
         let authority = request.base_url.split("://").nth(1).unwrap_or_default();
         let host = authority.split('/').next().unwrap_or_default();
         let mut hosts = vec![host.to_ascii_lowercase()];
@@ -67,6 +79,16 @@ impl<'a> Context<'a> {
 
     pub(super) fn actor(&self) -> Actor {
         actor(self.principal, &self.request_id)
+    }
+
+    /// What a commit needs, to go on without this request.
+    pub(super) fn committer(&self) -> Committer {
+        Committer {
+            tree: self.dav.tree.clone(),
+            content: self.dav.content.clone(),
+            actor: self.actor(),
+            uid: self.principal.uid.clone(),
+        }
     }
 
     /// Percent-encoded href of a path below the root.

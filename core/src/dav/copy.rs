@@ -13,9 +13,10 @@ use super::DavError;
 use super::context::Context;
 use super::put::Described;
 use super::relocate::relocated;
+use crate::content::{Content, ContentError, to_the_end};
 use crate::proto::depth::Depth;
 use crate::storage::Staged;
-use crate::tree::{CopyPlan, Destination};
+use crate::tree::{CopyPlan, Destination, TreeError};
 use crate::wire::{Reply, Request};
 
 pub(super) async fn copy(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
@@ -31,34 +32,30 @@ pub(super) async fn copy(context: &Context<'_>, request: &mut Request) -> Result
     let tree = &context.dav.tree;
     let plan = tree.plan_copy(uid, from, &path, deep).await;
     let plan = plan.map_err(|error| context.refused(error))?;
-    if !overwrite && context.find_at(&path).await.is_ok() {
-        return Err(context.refused(crate::tree::TreeError::WouldOverwrite(path)));
-    }
-    context.foresee_quota(plan.size).await?;
-    let made = stage(context, &plan).await?;
-    let top = made.first().map(|staged| staged.at.clone());
-    let copied = tree.commit_copy(
-        context.actor(),
-        uid,
-        from.clone(),
-        Destination { path, overwrite },
-        (plan, made),
-        context.conditions.clone(),
-    );
-    match copied.await {
-        Ok(copied) => Ok(described.accepted(relocated(context, &copied))),
-        Err(error) => {
-            if let Some(top) = top {
-                context.dav.content.discard(&top).await;
-            }
-            Err(context.refused(error))
-        }
-    }
+    let replaced = match context.find_at(&path).await {
+        Ok(_) if !overwrite => return Err(context.refused(TreeError::WouldOverwrite(path))),
+        Ok((node, _)) => node.size,
+        Err(_) => 0,
+    };
+    context.foresee_quota(plan.size.saturating_sub(replaced)).await?;
+    let (committer, from) = (context.committer(), from.clone());
+    let (to, conditions) = (Destination { path, overwrite }, context.conditions.clone());
+    let copied = to_the_end(async move {
+        let made = stage(&committer.content, &plan).await?;
+        let top = made.first().map(|staged| staged.at.clone());
+        let (actor, uid, plan) = (committer.actor.clone(), &committer.uid, (plan, made));
+        let copied = committer.tree.commit_copy(actor, uid, from, to, plan, conditions).await;
+        Ok::<_, DavError>(match top {
+            Some(top) => committer.tidy(copied, &top).await,
+            None => copied,
+        })
+    });
+    let copied = copied.await??.map_err(|error| context.refused(error))?;
+    Ok(described.accepted(relocated(context, &copied)))
 }
 
 /// Copies the bytes of a plan into the stage, as one tree. On an error nothing stays there.
-async fn stage(context: &Context<'_>, plan: &CopyPlan) -> Result<Vec<Staged>, DavError> {
-    let content = &context.dav.content;
+async fn stage(content: &Content, plan: &CopyPlan) -> Result<Vec<Staged>, ContentError> {
     let mut made: Vec<Staged> = Vec::with_capacity(plan.sources.len());
     for source in &plan.sources {
         // The first is the top, with a key of its own; all others lie below it.
@@ -75,7 +72,7 @@ async fn stage(context: &Context<'_>, plan: &CopyPlan) -> Result<Vec<Staged>, Da
                 if let Some(top) = made.first() {
                     content.discard(&top.at).await;
                 }
-                return Err(error.into());
+                return Err(error);
             }
         }
     }

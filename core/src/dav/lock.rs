@@ -15,11 +15,12 @@
 
 use http::StatusCode;
 
+use super::DavError;
 use super::context::Context;
 use super::error::XML;
 use super::put::{Described, identified};
-use super::{DavError, put};
-use crate::content::Expected;
+
+use crate::content::{Expected, to_the_end};
 use crate::path::DavPath;
 use crate::proto::dav::{self as codec, ActiveLock, LockInfo, UserLock, lock_body, user_lock_body};
 use crate::proto::depth::Depth;
@@ -66,12 +67,15 @@ pub(super) async fn lock(context: &Context<'_>, request: &mut Request) -> Result
     };
     let kind = LockType::Token;
     let wanted = LockRequest { kind, scope, depth, owner: info.owner_xml, timeout };
-    let created = context.find().await.is_err();
-    if created {
-        make_empty(context, request).await?;
-    }
-    let granted = grant(context, wanted).await.map_err(|error| context.refused(error))?;
-    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let empty = match context.find().await {
+        Ok(_) => None,
+        Err(DavError::Tree(TreeError::NotFound(_), _)) => {
+            Some(stage_empty(context, request).await?)
+        }
+        Err(error) => return Err(error),
+    };
+    let granted = grant(context, wanted, empty).await.map_err(|error| context.refused(error))?;
+    let status = if granted.created { StatusCode::CREATED } else { StatusCode::OK };
     let reply = granted_reply(context, &granted, status);
     Ok(reply.header("lock-token", write_lock_token(&granted.lock.token)))
 }
@@ -104,7 +108,7 @@ async fn user_lock(context: &Context<'_>, request: &Request) -> Result<Reply, Da
         owner: String::new(),
         timeout: DEFAULT,
     };
-    match grant(context, wanted).await {
+    match grant(context, wanted, None).await {
         Ok(granted) => {
             let etag = granted.node.etag().0;
             let view = app_view(context, &granted.lock);
@@ -143,9 +147,27 @@ fn is_app_lock(request: &Request) -> bool {
     request.header("x-user-lock") == Some("1")
 }
 
-async fn grant(context: &Context<'_>, wanted: LockRequest) -> Result<LockGranted, TreeError> {
-    let (uid, path) = (&context.principal.uid, context.path.clone());
-    context.dav.tree.lock(context.actor(), uid, path, wanted, context.conditions.clone()).await
+async fn grant(
+    context: &Context<'_>,
+    wanted: LockRequest,
+    empty: Option<Put>,
+) -> Result<LockGranted, TreeError> {
+    let (committer, path) = (context.committer(), context.path.clone());
+    let conditions = context.conditions.clone();
+    to_the_end(async move {
+        let staged = empty.as_ref().map(|empty| empty.staged.at.clone());
+        let (actor, uid) = (committer.actor.clone(), &committer.uid);
+        let granted = committer.tree.lock(actor, uid, path, wanted, empty, conditions).await;
+        let Some(staged) = staged else { return granted };
+        match granted {
+            Ok(granted) if !granted.created => {
+                committer.content.discard(&staged).await;
+                Ok(granted)
+            }
+            granted => committer.tidy(granted, &staged).await,
+        }
+    })
+    .await?
 }
 
 async fn give_up(context: &Context<'_>, which: Unlock) -> Result<Node, TreeError> {
@@ -167,13 +189,12 @@ async fn refresh(context: &Context<'_>, timeout: i64) -> Result<Reply, DavError>
 }
 
 /// §7.3: locking an unmapped URL makes an empty resource.
-async fn make_empty(context: &Context<'_>, request: &Request) -> Result<(), DavError> {
+async fn stage_empty(context: &Context<'_>, request: &Request) -> Result<Put, DavError> {
+    context.require_new(&context.path)?;
     let described = Described::parse(request)?;
     let expected = Expected { mtime: described.mtime, ..Expected::default() };
-    let content = &context.dav.content;
-    let received = content.receive(&mut Body::from_bytes(""), &expected).await?;
-    let staged = received.staged.at.clone();
-    let put = Put {
+    let received = context.dav.content.receive(&mut Body::from_bytes(""), &expected).await?;
+    Ok(Put {
         path: context.path.clone(),
         staged: received.staged,
         checksums: received.checksums,
@@ -181,14 +202,7 @@ async fn make_empty(context: &Context<'_>, request: &Request) -> Result<(), DavE
         created: described.created,
         conditions: context.conditions.clone(),
         upload: None,
-    };
-    match put::commit(context, put).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            content.discard(&staged).await;
-            Err(context.refused(error))
-        }
-    }
+    })
 }
 
 fn granted_reply(context: &Context<'_>, granted: &LockGranted, status: StatusCode) -> Reply {

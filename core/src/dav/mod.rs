@@ -5,6 +5,7 @@
 //! `dav/uploads/<user>/…` ([`uploads`]), `dav/principals/…`, and the collections above them.
 //! What another user owns looks like what does not exist.
 
+mod commit;
 mod context;
 mod copy;
 mod delete;
@@ -32,7 +33,7 @@ use http::Method;
 
 use crate::auth::{Auth, Principal};
 use crate::clock::Clock;
-use crate::content::Content;
+use crate::content::{Content, to_the_end};
 use crate::ids::Uid;
 use crate::store::Installation;
 use crate::tree::Tree;
@@ -129,11 +130,21 @@ impl Dav {
             return Ok(());
         }
         if self.tree.find_home(uid).await?.is_none() {
-            let staged = self.content.stage_folder().await?;
-            let at = staged.at.clone();
-            if !self.tree.make_home(uid, staged).await?.1 {
-                self.content.discard(&at).await;
-            }
+            let (tree, content, uid) = (self.tree.clone(), self.content.clone(), uid.clone());
+            to_the_end(async move {
+                let staged = content.stage_folder().await?;
+                let at = staged.at.clone();
+                let made = tree.make_home(&uid, staged).await;
+                let unused = match &made {
+                    Ok((_, made)) => !made,
+                    Err(error) => commit::is_refused(error),
+                };
+                if unused {
+                    content.discard(&at).await;
+                }
+                made.map(|_| ()).map_err(DavError::from)
+            })
+            .await??;
         }
         self.homes.write().unwrap_or_else(PoisonError::into_inner).insert(uid.clone());
         Ok(())

@@ -103,7 +103,6 @@ async fn update(
         content.receive_over(&mut request.body, node, disk_path, offset, length).await?;
     let unchanged = EtagCondition::parse(&stamp.etag().quoted())?;
     let conditions = Conditions { if_match: Some(unchanged), ..context.conditions.clone() };
-    let staged = received.staged.at.clone();
     let put = Put {
         path: context.path.clone(),
         staged: received.staged,
@@ -113,11 +112,6 @@ async fn update(
         conditions,
         upload: None,
     };
-    match super::put::commit(context, put).await {
-        Ok(done) => Ok(written(context, &done)),
-        Err(error) => {
-            content.discard(&staged).await;
-            Err(context.refused(error))
-        }
-    }
+    let done = context.committer().put(put, false).await;
+    Ok(written(context, &done.map_err(|error| context.refused(error))?))
 }

@@ -15,9 +15,9 @@
 
 use http::StatusCode;
 
+use super::DavError;
 use super::context::Context;
-use super::{DavError, mkcol};
-use crate::content::Expected;
+use crate::content::{ContentError, Expected};
 use crate::proto::checksum::Checksum;
 use crate::proto::mtime::parse_mtime;
 use crate::store::nodes::Node;
@@ -81,6 +81,9 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
     {
         return Err(DavError::TooLarge);
     }
+    if described.total.is_some_and(|total| announced != Some(total)) {
+        return Err(DavError::BadRequest("OC-Total-Length is not the length of the body"));
+    }
     let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
     let room = foresee(context, announced, auto_mkcol).await?;
     let expected = Expected {
@@ -89,12 +92,12 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         mtime: described.mtime,
         room: smaller(room, context.dav.settings.max_file_bytes),
     };
-    let received = context.dav.content.receive(&mut request.body, &expected).await?;
-    if described.total.is_some_and(|total| total != received.staged.size) {
-        context.dav.content.discard(&received.staged.at).await;
-        return Err(DavError::BadRequest("OC-Total-Length is not the length of the body"));
-    }
-    let staged = received.staged.at.clone();
+    let received = context.dav.content.receive(&mut request.body, &expected).await;
+    let received = received.map_err(|error| match error {
+        // What ended the body was the greatest size of a file, not the quota.
+        ContentError::OverQuota if room.is_none() || room > expected.room => DavError::TooLarge,
+        error => error.into(),
+    })?;
     let put = Put {
         path: context.path.clone(),
         staged: received.staged,
@@ -104,18 +107,9 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         conditions: context.conditions.clone(),
         upload: None,
     };
-    let mut done = commit(context, put.clone()).await;
-    if auto_mkcol && matches!(done, Err(TreeError::ParentMissing(_))) {
-        mkcol::make_parents(context, &context.path).await?;
-        done = commit(context, put).await;
-    }
-    match done {
-        Ok(done) => Ok(described.accepted(written(context, &done))),
-        Err(error) => {
-            context.dav.content.discard(&staged).await;
-            Err(context.refused(error))
-        }
-    }
+    let done = context.committer().put(put, auto_mkcol).await;
+    let done = done.map_err(|error| context.refused(error))?;
+    Ok(described.accepted(written(context, &done)))
 }
 
 /// Checks what can be checked before the body is read; gives the room that the quota leaves.
@@ -135,13 +129,12 @@ async fn foresee(
     );
     match foreseen.await {
         Ok(foreseen) => Ok(foreseen.room),
-        Err(TreeError::ParentMissing(_)) if auto_mkcol => Ok(context.principal.quota),
+        Err(TreeError::ParentMissing(_)) if auto_mkcol => {
+            context.foresee_quota(length.unwrap_or(0)).await?;
+            context.room().await
+        }
         Err(error) => Err(context.refused(error)),
     }
-}
-
-pub(super) async fn commit(context: &Context<'_>, put: Put) -> Result<PutDone, TreeError> {
-    context.dav.tree.put(context.actor(), &context.principal.uid, put).await
 }
 
 /// 201 or 204 with the ids and etags that the apps need (clients.md trap 14).

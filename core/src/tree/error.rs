@@ -55,8 +55,8 @@ pub enum TreeError {
     /// Roots are not moved, deleted or replaced.
     #[error("the root cannot be changed this way")]
     Root,
-    /// The source changed while it was being copied; nothing was made.
-    #[error("{0} changed while it was copied")]
+    /// The source, or the transfer, changed while it was being copied; nothing was made.
+    #[error("{0} changed meanwhile")]
     Changed(DavPath),
     /// Too many dead properties on one resource.
     #[error("too many properties")]

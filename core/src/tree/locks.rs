@@ -6,7 +6,7 @@
 use super::change::Recorder;
 use super::conditions::Conditions;
 use super::walk::Walk;
-use super::{Actor, Tree, TreeError};
+use super::{Actor, Put, Tree, TreeError, put};
 use crate::ids::{NodeId, Uid, random_token};
 use crate::path::DavPath;
 use crate::store::locks::{Lock, LockDepth, LockScope, LockType};
@@ -48,6 +48,8 @@ pub struct LockGranted {
     pub node: Node,
     /// Path of the lock's root.
     pub path: DavPath,
+    /// Whether the node was made for it.
+    pub created: bool,
 }
 
 /// Which lock is given up.
@@ -60,24 +62,32 @@ pub enum Unlock {
 }
 
 impl Tree {
-    /// Locks the existing node at `path`. An unmapped URL is first created empty by the caller
-    /// (§7.3), in the same way as by PUT.
+    /// Locks the node at `path`. Where nothing is, `empty` becomes a file in the same commit (§7.3):
+    /// a file that came there meanwhile is locked as it is, and a refused lock leaves no file.
     ///
     /// # Errors
-    /// [`TreeError::Locked`] if an existing lock does not go with it, and others.
+    /// [`TreeError::Locked`] if an existing lock does not go with it, and others. What was staged
+    /// for `empty` is the caller's to discard, unless the answer says that a node was made.
     pub async fn lock(
         &self,
         actor: Actor,
         owner: &Uid,
         path: DavPath,
         request: LockRequest,
+        empty: Option<Put>,
         conditions: Conditions,
     ) -> Result<LockGranted, TreeError> {
         let (owner, now) = (owner.clone(), self.clock.millis());
         store::write(&self.store, move |tx| {
             let recorder = Recorder { actor: &actor, now };
-            let walk = Walk::to(tx, &owner, &path)?;
+            let mut walk = Walk::to(tx, &owner, &path)?;
             conditions.check(tx, &walk, recorder.seconds())?;
+            let empty = empty.filter(|_| walk.target().is_none());
+            let created = empty.is_some();
+            if let Some(empty) = empty {
+                put::create(tx, &recorder, &walk, &empty)?;
+                walk = Walk::to(tx, &owner, &path)?;
+            }
             let node = walk.require()?.clone();
             tx.remove_expired_locks(recorder.seconds())?;
             if let Some(lock) = own_user_lock(tx, &walk, &actor, &request, recorder.seconds())? {
@@ -100,7 +110,7 @@ impl Tree {
             };
             tx.put_lock(&lock)?;
             announce(tx, &recorder, &walk)?;
-            Ok(LockGranted { lock, node, path })
+            Ok(LockGranted { lock, node, path, created })
         })
         .await
     }
@@ -178,7 +188,7 @@ fn refresh(
     lock.expires = (timeout > 0).then(|| recorder.seconds().saturating_add(timeout));
     tx.put_lock(&lock)?;
     let path = path_of_covering(walk, lock.node);
-    Ok(LockGranted { lock, node: walk.require()?.clone(), path })
+    Ok(LockGranted { lock, node: walk.require()?.clone(), path, created: false })
 }
 
 /// The path of one of the nodes that `walk` passed.

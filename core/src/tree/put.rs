@@ -9,6 +9,7 @@ use crate::ids::{NodeId, Uid};
 use crate::path::DavPath;
 use crate::storage::{DiskOp, Kind, Staged};
 use crate::store::nodes::{ChangeKind, Node};
+use crate::store::uploads::{Chunk, Upload};
 use crate::store::{self, WriteTx};
 
 /// A file whose bytes are durable in the stage.
@@ -26,8 +27,9 @@ pub struct Put {
     pub created: Option<i64>,
     /// What must hold for it to become true.
     pub conditions: Conditions,
-    /// A transfer whose rows go in the same commit.
-    pub upload: Option<i64>,
+    /// The transfer that becomes this file, with all its chunks: its rows go in the same commit,
+    /// which is refused if they are others by then.
+    pub upload: Option<(Upload, Vec<Chunk>)>,
 }
 
 /// A file that was written.
@@ -55,13 +57,32 @@ impl Tree {
                 Some(old) => overwrite(tx, &recorder, &walk, old, &put)?,
                 None => create(tx, &recorder, &walk, &put)?,
             };
-            if let Some(upload) = put.upload {
-                tx.remove_upload(upload)?;
+            if let Some((upload, chunks)) = put.upload {
+                end_upload(tx, &put.path, &upload, chunks)?;
             }
             Ok(done)
         })
         .await
     }
+}
+
+/// Ends a transfer. One that was closed or given up meanwhile is not found: its stage belongs to
+/// somebody else now.
+fn end_upload(
+    tx: &mut dyn WriteTx,
+    path: &DavPath,
+    upload: &Upload,
+    mut chunks: Vec<Chunk>,
+) -> Result<(), TreeError> {
+    let known = tx.upload(&upload.user, &upload.name)?;
+    if known.is_none_or(|known| known.id != upload.id) {
+        return Err(TreeError::NotFound(path.clone()));
+    }
+    chunks.sort_by(|a, b| a.name.cmp(&b.name));
+    if tx.chunks(upload.id)? != chunks {
+        return Err(TreeError::Changed(path.clone()));
+    }
+    Ok(tx.remove_upload(upload.id)?)
 }
 
 fn overwrite(
@@ -97,7 +118,7 @@ fn overwrite(
     Ok(PutDone { node, created: false })
 }
 
-fn create(
+pub(super) fn create(
     tx: &mut dyn WriteTx,
     recorder: &Recorder<'_>,
     walk: &Walk,

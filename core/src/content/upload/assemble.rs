@@ -1,6 +1,6 @@
 //! Closing a transfer: from chunks to one staged file.
 
-use super::{Progress, Transfer, TransferError};
+use super::{Progress, Transfer, TransferError, Turn};
 use crate::content::stage::{
     Expected, Received, digest, digest_file, kinds_with, verify_checksums,
 };
@@ -15,16 +15,18 @@ use crate::store::uploads::Chunk;
 const PIECE: usize = 1024 * 1024;
 
 /// A transfer's bytes as one durable file in the stage.
-#[derive(Debug, Clone)]
 pub struct Assembled {
     /// The file.
     pub received: Received,
     /// The transfer as it was; its rows go with the commit, its files afterwards.
     pub transfer: Transfer,
+    /// Until the commit is done nobody else writes to the transfer's file.
+    _turn: Turn,
 }
 
 impl Content {
-    /// Puts a transfer together. Its rows and chunks stay as they are until the commit.
+    /// Puts a transfer together. Its rows and chunks stay as they are until the commit. Run it with
+    /// the commit [to the end](crate::content::to_the_end): half-way the file is not what it was.
     ///
     /// # Errors
     /// [`TransferError`]; the chunks stay.
@@ -36,7 +38,7 @@ impl Content {
     ) -> Result<Assembled, TransferError> {
         let transfer = self.transfer(user, name).await?;
         let running = self.running.of(transfer.upload.id);
-        let progress = running.lock().await;
+        let turn = running.lock_owned().await;
         // Again under the lock: a chunk may have been acknowledged while we waited for it.
         let mut transfer = self.transfer(user, name).await?;
         sort_chunks(&mut transfer.chunks, |chunk| &chunk.name);
@@ -45,7 +47,7 @@ impl Content {
         let (file, digester) = match &transfer.upload.file {
             Some(at) if all_in_order(&transfer.chunks) => {
                 let mut file = self.storage.reopen_stage(at).await?;
-                match self.digest_in_order(file.as_mut(), progress.as_ref(), size, expected).await {
+                match self.digest_in_order(file.as_mut(), turn.as_ref(), size, expected).await {
                     Ok(digester) => (file, digester),
                     Err(error) => {
                         file.keep();
@@ -66,7 +68,8 @@ impl Content {
             }
         };
         let staged = file.finish(size, Some(mtime), self.durability).await?;
-        Ok(Assembled { received: Received { staged, checksums, mtime }, transfer })
+        let received = Received { staged, checksums, mtime };
+        Ok(Assembled { received, transfer, _turn: turn })
     }
 
     /// The hash that ran along with the chunks, or a new one in one pass.

@@ -1,12 +1,12 @@
 //! Taking one chunk.
 
-use super::{Progress, Transfer, TransferError};
+use super::{Progress, Transfer, TransferError, Turn};
 use crate::content::stage::digest;
-use crate::content::{Content, ContentError};
+use crate::content::{Content, ContentError, to_the_end};
 use crate::ids::Uid;
 use crate::proto::checksum::{ChecksumKind, Digester};
-use crate::proto::chunk_name::sort_chunks;
-use crate::storage::{StageFile, StagePath};
+use crate::proto::chunk_name::{ChunkName, sort_chunks};
+use crate::storage::{StageFile, StagePath, StorageError};
 use crate::store;
 use crate::store::uploads::{Chunk, Upload};
 use crate::wire::Body;
@@ -49,62 +49,54 @@ impl Content {
         expected: &ChunkExpected,
     ) -> Result<ChunkStored, TransferError> {
         let transfer = self.transfer(user, name).await?;
-        let running = self.running.of(transfer.upload.id);
-        let mut lock = running.try_lock();
+        let turn = self.running.of(transfer.upload.id).try_lock_owned().ok();
         // Read again under the lock: another chunk may have been added in between.
-        let transfer = match lock {
-            Ok(_) => self.transfer(user, name).await?,
-            Err(_) => transfer,
+        let transfer = match turn {
+            Some(_) => self.transfer(user, name).await?,
+            None => transfer,
         };
-        let known = transfer.chunks.iter().find(|known| known.name == chunk).cloned();
         refuse_overlap(&transfer, chunk, expected)?;
+        let known = transfer.chunks.iter().any(|known| known.name == chunk);
         let end = contiguous(&transfer.chunks);
-        let in_order = known.is_none()
-            && end.is_some_and(|end| expected.offset.is_none_or(|offset| offset == end))
-            && comes_last(&transfer.chunks, chunk);
-        let stored = match (&mut lock, end) {
-            (Ok(progress), Some(end)) if in_order => {
-                self.append(&transfer, progress, chunk, end, body, expected).await?
+        let in_order = !known
+            && comes_last(&transfer.chunks, chunk)
+            && match expected.offset {
+                Some(offset) => end == Some(offset),
+                None => is_next(&transfer.chunks, chunk),
+            };
+        match (turn, end) {
+            (Some(turn), Some(end)) if in_order => {
+                self.append(&transfer, turn, chunk, end, body, expected).await
             }
-            _ => self.park(&transfer, chunk, body, expected).await?,
-        };
-        if let Some(parked) = known.and_then(|known| known.parked) {
-            self.discard(&parked).await;
+            _ => self.park(&transfer, chunk, body, expected).await,
         }
-        Ok(stored)
     }
 
     async fn append(
         &self,
         transfer: &Transfer,
-        progress: &mut Option<Progress>,
+        mut turn: Turn,
         chunk: &str,
         end: u64,
         body: &mut Body,
         expected: &ChunkExpected,
     ) -> Result<ChunkStored, TransferError> {
-        let file = match &transfer.upload.file {
-            Some(at) => self.storage.reopen_stage(at).await?,
-            None => self.storage.begin_stage(transfer.upload.total.or(expected.total)).await?,
+        let (file, begun) = match &transfer.upload.file {
+            Some(at) => (self.storage.reopen_stage(at).await?, true),
+            None => {
+                let total = transfer.upload.total.or(expected.total);
+                (self.storage.begin_stage(total).await?, false)
+            }
         };
-        let digester = match progress.take() {
+        let digester = match turn.take() {
             Some(Progress { end: known, digester }) if known == end => digester,
             _ if end == 0 => Some(Digester::new(&[ChecksumKind::Sha1])),
             _ => None,
         };
-        let mut writer = Writer { file, at: end, digester };
-        let taken = writer.take(body, expected).await;
-        let synced = match taken {
-            Ok(size) => writer.file.sync().await.map(|()| size).map_err(TransferError::from),
-            Err(error) => Err(error),
-        };
-        let at = writer.file.at();
         // The file stays for the chunks before; what a cut body left behind them is written over.
-        let keep = transfer.upload.file.is_some() || synced.is_ok();
-        if keep {
-            writer.file.keep();
-        }
-        let size = synced?;
+        let mut writer = Writer::new(file, begun, end, digester);
+        let size = writer.take(body, expected).await?;
+        let at = writer.file()?.at();
         let row = Chunk {
             name: chunk.to_owned(),
             size,
@@ -112,13 +104,20 @@ impl Content {
             parked: None,
             mtime: self.clock.seconds(),
         };
-        let recorded = self.record(&transfer.upload, Some(at.clone()), row, expected).await;
-        if recorded.is_err() && transfer.upload.file.is_none() {
-            self.discard(&at).await;
-        }
-        recorded?;
-        *progress = Some(Progress { end: end + size, digester: writer.digester });
-        Ok(ChunkStored { created: true })
+        let (content, upload, total) = (self.clone(), transfer.upload.clone(), expected.total);
+        let stored = to_the_end(async move {
+            writer.sync().await?;
+            let digester = writer.digester.take();
+            writer.keep();
+            let recorded = content.record(upload, Some(at.clone()), row, total).await;
+            match &recorded {
+                Ok(_) => *turn = Some(Progress { end: end + size, digester }),
+                Err(_) if !begun => content.discard(&at).await,
+                Err(_) => {}
+            }
+            recorded
+        });
+        stored.await?
     }
 
     async fn park(
@@ -129,11 +128,9 @@ impl Content {
         expected: &ChunkExpected,
     ) -> Result<ChunkStored, TransferError> {
         let file = self.storage.begin_stage(expected.length).await?;
-        let mut writer = Writer { file, at: 0, digester: None };
+        let mut writer = Writer::new(file, false, 0, None);
         let size = writer.take(body, expected).await?;
-        writer.file.sync().await?;
-        let at = writer.file.at();
-        writer.file.keep();
+        let at = writer.file()?.at();
         let row = Chunk {
             name: chunk.to_owned(),
             size,
@@ -141,36 +138,47 @@ impl Content {
             parked: Some(at.clone()),
             mtime: self.clock.seconds(),
         };
-        let recorded = self.record(&transfer.upload, None, row, expected).await;
-        if recorded.is_err() {
-            self.discard(&at).await;
-        }
-        recorded
+        let (content, upload, total) = (self.clone(), transfer.upload.clone(), expected.total);
+        let stored = to_the_end(async move {
+            writer.sync().await?;
+            writer.keep();
+            let recorded = content.record(upload, None, row, total).await;
+            if recorded.is_err() {
+                content.discard(&at).await;
+            }
+            recorded
+        });
+        stored.await?
     }
 
-    /// Acknowledges a chunk: from this commit on it counts.
+    /// Acknowledges a chunk: from this commit on it counts. What was parked under its name before
+    /// is thrown away.
     async fn record(
         &self,
-        upload: &Upload,
+        upload: Upload,
         file: Option<StagePath>,
         chunk: Chunk,
-        expected: &ChunkExpected,
+        total: Option<u64>,
     ) -> Result<ChunkStored, TransferError> {
-        let mut upload = upload.clone();
-        upload.touched = self.clock.seconds();
-        upload.file = file.or(upload.file);
-        upload.total = upload.total.or(expected.total);
-        store::write(&self.store, move |tx| {
+        let touched = self.clock.seconds();
+        let replaced = store::write(&self.store, move |tx| {
             // The transfer may have been given up or closed while the bytes came.
-            let now = tx.upload(&upload.user, &upload.name)?;
-            let now = now.filter(|now| now.id == upload.id).ok_or(TransferError::Missing)?;
-            upload.file = upload.file.or(now.file);
-            let created = !tx.chunks(upload.id)?.iter().any(|known| known.name == chunk.name);
-            tx.update_upload(&upload)?;
-            tx.put_chunk(upload.id, &chunk)?;
-            Ok(ChunkStored { created })
+            let known = tx.upload(&upload.user, &upload.name)?;
+            let mut now = known.filter(|now| now.id == upload.id).ok_or(TransferError::Missing)?;
+            now.touched = touched;
+            now.file = file.or(now.file);
+            now.total = now.total.or(total);
+            let replaced = tx.chunks(now.id)?.into_iter().find(|known| known.name == chunk.name);
+            tx.update_upload(&now)?;
+            tx.put_chunk(now.id, &chunk)?;
+            Ok::<_, TransferError>(replaced)
         })
-        .await
+        .await?;
+        let created = replaced.is_none();
+        if let Some(parked) = replaced.and_then(|replaced| replaced.parked) {
+            self.discard(&parked).await;
+        }
+        Ok(ChunkStored { created })
     }
 }
 
@@ -203,6 +211,18 @@ fn comes_last(chunks: &[Chunk], name: &str) -> bool {
     names.last() == Some(&name)
 }
 
+/// Whether a chunk that does not say where it lies must be the next one: those before it may still
+/// be on their way, and then its place is not yet known.
+fn is_next(chunks: &[Chunk], name: &str) -> bool {
+    let ChunkName::Number(number) = ChunkName::parse(name) else { return false };
+    let last = chunks.iter().map(|chunk| match ChunkName::parse(&chunk.name) {
+        ChunkName::Number(number) => number,
+        _ => u64::MAX, // what comes next is not known
+    });
+    // The apps count from 1, older desktops from 0.
+    last.max().map_or(number <= 1, |last| last.checked_add(1) == Some(number))
+}
+
 /// A chunk that says where it lies must not lie over another that says so.
 fn refuse_overlap(
     transfer: &Transfer,
@@ -225,14 +245,41 @@ fn refuse_overlap(
     Ok(())
 }
 
-/// Writes a body behind what a file holds.
+/// Writes a body behind what a file holds. Dropped half-way, also because the client has gone, it
+/// leaves the file if chunks are in it already.
 struct Writer {
-    file: Box<dyn StageFile>,
+    file: Option<Box<dyn StageFile>>,
+    begun: bool,
     at: u64,
     digester: Option<Digester>,
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take().filter(|_| self.begun) {
+            file.keep();
+        }
+    }
+}
+
 impl Writer {
+    fn new(file: Box<dyn StageFile>, begun: bool, at: u64, digester: Option<Digester>) -> Self {
+        Self { file: Some(file), begun, at, digester }
+    }
+
+    fn file(&mut self) -> Result<&mut dyn StageFile, StorageError> {
+        let lost = || StorageError::Internal("the file of a chunk is gone".to_owned());
+        self.file.as_deref_mut().ok_or_else(lost)
+    }
+
+    async fn sync(&mut self) -> Result<(), StorageError> {
+        self.file()?.sync().await
+    }
+
+    fn keep(mut self) {
+        self.begun = true;
+    }
+
     async fn take(
         &mut self,
         body: &mut Body,
@@ -267,10 +314,11 @@ impl Writer {
         let offset = self.at;
         self.at += piece.len() as u64;
         match self.digester.take() {
-            None => self.file.write_at(offset, piece).await?,
+            None => self.file()?.write_at(offset, piece).await?,
             Some(digester) => {
                 let hashed = digest(digester, piece.clone());
-                let (digester, written) = tokio::join!(hashed, self.file.write_at(offset, piece));
+                let written = self.file()?.write_at(offset, piece);
+                let (digester, written) = tokio::join!(hashed, written);
                 written?;
                 self.digester = Some(digester?);
             }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use assemble::Assembled;
 pub use intake::{ChunkExpected, ChunkStored};
 
-use super::{Content, ContentError};
+use super::{Content, ContentError, to_the_end};
 use crate::ids::Uid;
 use crate::proto::checksum::Digester;
 use crate::storage::StagePath;
@@ -76,7 +76,7 @@ impl From<crate::storage::StorageError> for TransferError {
 }
 
 /// Hash of the bytes in order so far. Lost at a restart, when the closing MOVE reads them again.
-struct Progress {
+pub(super) struct Progress {
     /// Bytes in order in the transfer's file.
     end: u64,
     /// Over exactly these bytes; `None` if they were not all hashed by this process.
@@ -87,6 +87,9 @@ struct Progress {
 /// chunk is written in order; whoever does not get it parks.
 #[derive(Default)]
 pub(super) struct Running(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Option<Progress>>>>>);
+
+/// The lock of a transfer.
+pub(super) type Turn = tokio::sync::OwnedMutexGuard<Option<Progress>>;
 
 impl Running {
     fn of(&self, upload: i64) -> Arc<tokio::sync::Mutex<Option<Progress>>> {
@@ -146,11 +149,27 @@ impl Content {
     /// # Errors
     /// [`TransferError::Missing`] and others.
     pub async fn abort_transfer(&self, user: &Uid, name: &str) -> Result<(), TransferError> {
-        let transfer = self.transfer(user, name).await?;
-        let id = transfer.upload.id;
-        store::write(&self.store, move |tx| Ok::<_, TransferError>(tx.remove_upload(id)?)).await?;
-        self.discard_transfer(&transfer, None).await;
-        Ok(())
+        let upload = self.transfer(user, name).await?.upload;
+        self.abort(upload, i64::MAX).await
+    }
+
+    /// Gives up a transfer, unless it was closed meanwhile, when its file is somebody's content, or
+    /// touched at `before` or later.
+    async fn abort(&self, upload: Upload, before: i64) -> Result<(), TransferError> {
+        let content = self.clone();
+        let aborted = to_the_end(async move {
+            let removed = store::write(&content.store, move |tx| {
+                let known = tx.upload(&upload.user, &upload.name)?;
+                let known = known.filter(|it| it.id == upload.id && it.touched < before);
+                let upload = known.ok_or(TransferError::Missing)?;
+                let chunks = tx.chunks(upload.id)?;
+                tx.remove_upload(upload.id)?;
+                Ok::<_, TransferError>(Transfer { upload, chunks })
+            });
+            content.discard_transfer(&removed.await?, None).await;
+            Ok(())
+        });
+        aborted.await?
     }
 
     /// Removes a chunk.
@@ -165,17 +184,22 @@ impl Content {
     ) -> Result<(), TransferError> {
         let transfer = self.transfer(user, name).await?;
         let running = self.running.of(transfer.upload.id);
-        let mut progress = running.lock().await;
-        let found = transfer.chunks.into_iter().find(|known| known.name == chunk);
-        let found = found.ok_or(TransferError::Missing)?;
-        let (id, removed) = (transfer.upload.id, found.name.clone());
-        store::write(&self.store, move |tx| Ok::<_, TransferError>(tx.remove_chunk(id, &removed)?))
-            .await?;
-        *progress = None;
-        if let Some(parked) = found.parked {
-            self.discard(&parked).await;
-        }
-        Ok(())
+        let mut progress = running.lock_owned().await;
+        let (content, id, chunk) = (self.clone(), transfer.upload.id, chunk.to_owned());
+        let removed = to_the_end(async move {
+            *progress = None;
+            let removed = store::write(&content.store, move |tx| {
+                let known = tx.chunks(id)?.into_iter().find(|known| known.name == chunk);
+                let known = known.ok_or(TransferError::Missing)?;
+                tx.remove_chunk(id, &chunk)?;
+                Ok::<_, TransferError>(known)
+            });
+            if let Some(parked) = removed.await?.parked {
+                content.discard(&parked).await;
+            }
+            Ok(())
+        });
+        removed.await?
     }
 
     /// Removes transfers that were not touched since `before` (Unix seconds); gives how many.
@@ -188,9 +212,12 @@ impl Content {
                 .await?;
         let mut removed = 0;
         for upload in stale {
-            match self.abort_transfer(&upload.user, &upload.name).await {
+            let id = upload.id;
+            match self.abort(upload, before).await {
                 Ok(()) => removed += 1,
-                Err(error) => tracing::warn!(upload = upload.id, %error, "a stale upload stays"),
+                // Closed, given up or gone on meanwhile.
+                Err(TransferError::Missing) => {}
+                Err(error) => tracing::warn!(upload = id, %error, "a stale upload stays"),
             }
         }
         Ok(removed)

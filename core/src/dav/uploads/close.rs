@@ -15,10 +15,11 @@
 //! | over the quota                               | 507    | clients.md §13                |
 
 use super::{Upload, total_length};
-use crate::content::Expected;
-use crate::dav::put::{Described, commit, written};
-use crate::dav::{DavError, mkcol};
+use crate::content::{Expected, to_the_end};
+use crate::dav::DavError;
+use crate::dav::put::{Described, written};
 use crate::path::DavPath;
+use crate::proto::conditions::EtagCondition;
 use crate::tree::{Put, TreeError};
 use crate::wire::{Reply, Request};
 
@@ -30,17 +31,22 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
     let content = &upload.dav.content;
     let uid = &upload.principal.uid;
     let transfer = content.transfer(uid, upload.transfer).await?;
-    if !files.overwrite(request)? && files.find().await.is_ok() {
-        return Err(files.refused(TreeError::WouldOverwrite(path)));
+    let mut conditions = files.conditions.clone();
+    if !files.overwrite(request)? {
+        if files.find().await.is_ok() {
+            return Err(files.refused(TreeError::WouldOverwrite(path)));
+        }
+        // Nor what comes there until the commit.
+        conditions.if_none_match.get_or_insert(EtagCondition::Any);
     }
-    let (length, conditions) = (Some(transfer.size()), files.conditions.clone());
+    let length = Some(transfer.size());
     let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
     let foreseen =
         upload.dav.tree.foresee_put(files.actor(), uid, path.clone(), length, conditions.clone());
     match foreseen.await {
         Ok(_) => {}
         Err(TreeError::ParentMissing(_)) if auto_mkcol => {
-            mkcol::make_parents(&files, &path).await?
+            files.foresee_quota(transfer.size()).await?;
         }
         Err(error) => return Err(files.refused(error)),
     }
@@ -50,24 +56,22 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
         mtime: described.mtime,
         room: upload.dav.settings.max_file_bytes,
     };
-    let assembled = content.assemble(uid, upload.transfer, &expected).await?;
-    let put = Put {
-        path,
-        staged: assembled.received.staged.clone(),
-        checksums: assembled.received.checksums.clone(),
-        mtime: assembled.received.mtime,
-        created: described.created,
-        conditions,
-        upload: Some(assembled.transfer.upload.id),
-    };
-    match commit(&files, put).await {
-        Ok(done) => {
-            content.end_transfer(&assembled).await;
-            Ok(described.accepted(written(&files, &done)))
-        }
-        Err(error) => {
-            content.keep_transfer(&assembled).await;
-            Err(files.refused(error))
-        }
-    }
+    let (committer, created) = (files.committer(), described.created);
+    let (uid, name) = (uid.clone(), upload.transfer.to_owned());
+    let closed = to_the_end(async move {
+        let assembled = committer.content.assemble(&uid, &name, &expected).await?;
+        let transfer = &assembled.transfer;
+        let put = Put {
+            path,
+            staged: assembled.received.staged.clone(),
+            checksums: assembled.received.checksums.clone(),
+            mtime: assembled.received.mtime,
+            created,
+            conditions,
+            upload: Some((transfer.upload.clone(), transfer.chunks.clone())),
+        };
+        Ok::<_, DavError>(committer.close(put, auto_mkcol, &assembled).await)
+    });
+    let done = closed.await??.map_err(|error| files.refused(error))?;
+    Ok(described.accepted(written(&files, &done)))
 }

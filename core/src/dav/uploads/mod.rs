@@ -98,10 +98,11 @@ fn number(request: &Request, name: &str, problem: &'static str) -> Result<Option
 }
 
 impl<'a> Upload<'a> {
-    /// The user's files, as the place where the transfer will go.
+    /// The user's files, as the place where the transfer will go: [`Context::destination`] tells
+    /// whether it may.
     fn files(&self, path: DavPath, request: &Request) -> Result<Context<'a>, DavError> {
         let base = format!("/remote.php/dav/files/{}", encode_href(self.principal.uid.as_str()));
-        Context::new(self.dav, self.principal, base, path, request)
+        Context::beside(self.dav, self.principal, base, path, request)
     }
 
     /// Refuses a file that is too large, or for which the quota has no room as things are now.
