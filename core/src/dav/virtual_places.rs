@@ -25,7 +25,8 @@ pub(super) async fn handle(
 ) -> Result<Reply, DavError> {
     let context = || {
         let base = format!("/remote.php/dav/files/{}", encode_href(principal.uid.as_str()));
-        Context::new(dav, principal, base, DavPath::root(), request)
+        // An app password for one folder may search in it; the scope is checked there.
+        Context::beside(dav, principal, base, DavPath::root(), request)
     };
     match request.method.as_str() {
         "GET" | "HEAD" => Ok(Reply::with_body(StatusCode::OK, "text/html; charset=UTF-8", "")),

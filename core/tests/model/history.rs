@@ -273,8 +273,9 @@ impl History {
                     owner: String::new(),
                     timeout: LOCK,
                 };
-                let done =
-                    tree.lock(actor(None), &me, path(at), request, None, Conditions::default()).await;
+                let done = tree
+                    .lock(actor(None), &me, path(at), request, None, Conditions::default())
+                    .await;
                 if let Ok(granted) = &done {
                     let token = granted.lock.token.clone();
                     let lock = Lock { token, path: at.clone(), deep: *deep, expires: now + LOCK };
@@ -479,10 +480,7 @@ impl History {
             mtime: assembled.received.mtime,
             created: None,
             conditions,
-            upload: Some((
-                assembled.transfer.upload.clone(),
-                assembled.transfer.chunks.clone(),
-            )),
+            upload: Some((assembled.transfer.upload.clone(), assembled.transfer.chunks.clone())),
         };
         let done = tree.put(actor(None), &alice(), put).await;
         match done {

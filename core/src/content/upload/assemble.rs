@@ -8,7 +8,7 @@ use crate::content::{Content, ContentError};
 use crate::ids::Uid;
 use crate::proto::checksum::{ChecksumKind, Digester};
 use crate::proto::chunk_name::sort_chunks;
-use crate::storage::StageFile;
+use crate::storage::{StageFile, StorageError};
 use crate::store::uploads::Chunk;
 
 /// Bytes read at once while putting together or hashing.
@@ -46,7 +46,7 @@ impl Content {
         let mtime = expected.mtime.unwrap_or_else(|| self.clock.seconds());
         let (file, digester) = match &transfer.upload.file {
             Some(at) if all_in_order(&transfer.chunks) => {
-                let mut file = self.storage.reopen_stage(at).await?;
+                let mut file = self.reopen(&transfer.upload, at).await?;
                 match self.digest_in_order(file.as_mut(), turn.as_ref(), size, expected).await {
                     Ok(digester) => (file, digester),
                     Err(error) => {
@@ -103,7 +103,11 @@ impl Content {
                 (None, Some(file), Some(offset)) => (file, offset),
                 _ => return Err(TransferError::Offset(format!("chunk {} is lost", chunk.name))),
             };
-            let source = self.storage.open_staged(place).await?;
+            let source = self.storage.open_staged(place).await.map_err(|error| match error {
+                // The chunk was sent again, and what was here is gone.
+                StorageError::NotFound(_) => ContentError::Changed,
+                error => error.into(),
+            })?;
             let mut done = 0;
             while done < chunk.size {
                 let want = usize::try_from(chunk.size - done).unwrap_or(PIECE).min(PIECE);

@@ -82,7 +82,7 @@ impl Content {
         expected: &ChunkExpected,
     ) -> Result<ChunkStored, TransferError> {
         let (file, begun) = match &transfer.upload.file {
-            Some(at) => (self.storage.reopen_stage(at).await?, true),
+            Some(at) => (self.reopen(&transfer.upload, at).await?, true),
             None => {
                 let total = transfer.upload.total.or(expected.total);
                 (self.storage.begin_stage(total).await?, false)

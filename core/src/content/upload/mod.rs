@@ -18,7 +18,7 @@ pub use intake::{ChunkExpected, ChunkStored};
 use super::{Content, ContentError, to_the_end};
 use crate::ids::Uid;
 use crate::proto::checksum::Digester;
-use crate::storage::StagePath;
+use crate::storage::{StageFile, StagePath, StorageError};
 use crate::store;
 use crate::store::uploads::{Chunk, Upload};
 
@@ -170,6 +170,23 @@ impl Content {
             Ok(())
         });
         aborted.await?
+    }
+
+    /// Opens the file of a transfer. One that is lost takes its transfer along, since no chunk of it
+    /// can be had any more: the client is told to begin anew.
+    async fn reopen(
+        &self,
+        upload: &Upload,
+        at: &StagePath,
+    ) -> Result<Box<dyn StageFile>, TransferError> {
+        match self.storage.reopen_stage(at).await {
+            Err(StorageError::NotFound(_)) => {
+                tracing::error!(upload = upload.id, "the chunks of an upload are lost");
+                self.abort(upload.clone(), i64::MAX).await?;
+                Err(TransferError::Missing)
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// Removes a chunk.
