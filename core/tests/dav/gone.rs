@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use moonsail::wire::{Body, Request};
@@ -25,7 +25,7 @@ async fn dropped_after(house: &House, request: Request, polls: usize) -> bool {
     let waker = Waker::from(Arc::new(Quiet));
     let mut handling = pin!(house.dav.handle(request));
     for _ in 0..polls {
-        if let Poll::Ready(_) = handling.as_mut().poll(&mut Context::from_waker(&waker)) {
+        if handling.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(4)).await;
@@ -65,7 +65,8 @@ async fn nothing_stays_in_the_stage_of_a_request_that_was_dropped() {
         ("content-length", "10"),
     ];
     let lock = r#"<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope><d:locktype><d:write/></d:locktype></d:lockinfo>"#;
-    let cases: [(&str, &str, &[(&str, &str)], usize, &str); 7] = [
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], usize, &'a str);
+    let cases: [Case<'_>; 7] = [
         ("PUT", "small", &[], 10, ""),
         ("PUT", "large", &[], 1_000_000, ""),
         ("PUT", "x/y/z", &[("x-nc-webdav-auto-mkcol", "1")], 10, ""),
@@ -78,7 +79,7 @@ async fn nothing_stays_in_the_stage_of_a_request_that_was_dropped() {
         let request = || {
             let body = match text {
                 "" => Body::from_bytes(vec![b'b'; size]),
-                text => Body::from_bytes(text),
+                text => Body::from_bytes(text.to_owned()),
             };
             house.request(&login, method, &format!("{FILES}/{target}"), fields, body)
         };

@@ -17,8 +17,11 @@ async fn furnished() -> House {
     house
 }
 
+/// Method, target, fields, body, status, source.
+type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 /// Asks one after the other; every answer from 400 on must have changed nothing.
-async fn check(house: &House, rows: &[(&str, &str, &[(&str, &str)], &str, u16, &str)]) {
+async fn check(house: &House, rows: &[Row<'_>]) {
     for (method, target, fields, body, status, source) in rows {
         let before = house.snapshot().await;
         let answer = house.ask(method, target, fields, body.to_string()).await;
@@ -121,7 +124,8 @@ async fn moves_and_copies_answer_as_their_tables_say() {
     let house = furnished().await;
     let d = |path: &str| format!("{FILES}/{path}");
     let to = |path: &str| ("destination", d(path));
-    let rows: Vec<(&str, &str, Vec<(&str, String)>, u16, &str)> = vec![
+    type Row<'a> = (&'a str, &'a str, Vec<(&'a str, String)>, u16, &'a str);
+    let rows: Vec<Row<'_>> = vec![
         ("MOVE", "f", vec![], 400, "no Destination"),
         (
             "MOVE",

@@ -284,7 +284,7 @@ impl History {
                 (expected, done.map(|_| ()))
             }
             Op::Refresh { nth } => {
-                let Some(lock) = pick(&mut self.model.locks, *nth) else { return None };
+                let lock = pick(&mut self.model.locks, *nth)?;
                 let mut conditions = Conditions::default();
                 conditions.if_clauses.push(IfClause {
                     target: IfTarget::Request,
@@ -300,7 +300,7 @@ impl History {
                 (alive.then(Seen::default), done.map(|_| ()))
             }
             Op::Unlock { nth } => {
-                let Some(lock) = pick(&mut self.model.locks, *nth).cloned() else { return None };
+                let lock = pick(&mut self.model.locks, *nth).cloned()?;
                 let expected = (lock.expires > now).then(|| self.model.announced(&lock.path));
                 self.model.locks.retain(|other| expected.is_none() || *other != lock);
                 let which = Unlock::Token(lock.token);

@@ -103,11 +103,14 @@ impl Content {
                 (None, Some(file), Some(offset)) => (file, offset),
                 _ => return Err(TransferError::Offset(format!("chunk {} is lost", chunk.name))),
             };
-            let source = self.storage.open_staged(place).await.map_err(|error| match error {
-                // The chunk was sent again, and what was here is gone.
-                StorageError::NotFound(_) => ContentError::Changed,
-                error => error.into(),
-            })?;
+            let source = match self.storage.open_staged(place).await {
+                Err(StorageError::NotFound(_)) => {
+                    // The transfer was given up, or the chunk was sent again.
+                    self.transfer(&transfer.upload.user, &transfer.upload.name).await?;
+                    return Err(ContentError::Changed.into());
+                }
+                opened => opened?,
+            };
             let mut done = 0;
             while done < chunk.size {
                 let want = usize::try_from(chunk.size - done).unwrap_or(PIECE).min(PIECE);
