@@ -22,7 +22,8 @@ fn edit(program: &Path, world: World) -> Result<Outcome> {
     std::fs::write(home.join(".netrc"), netrc)?;
     std::fs::write(home.join("local.txt"), "first\n")?;
     let editor = home.join("editor");
-    std::fs::write(&editor, "#!/bin/sh\necho second >> \"$1\"\n")?;
+    // cadaver tells a change by the time in whole seconds.
+    std::fs::write(&editor, "#!/bin/sh\nsleep 1.1\necho second >> \"$1\"\n")?;
     std::fs::set_permissions(&editor, PermissionsExt::from_mode(0o755))?;
     let script = "mkcol d\ncd d\nput local.txt a.txt\nedit a.txt\ncopy a.txt b.txt\nmove b.txt c.txt\n\
                   lock c.txt\ndiscover c.txt\nunlock c.txt\npropset c.txt color red\npropget c.txt color\n\
