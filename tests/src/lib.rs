@@ -2,8 +2,8 @@
 //!
 //! Nothing here depends on the server's crates, so it cannot share their mistakes: [`server`]
 //! starts the binary in a directory of its own, [`http`] speaks to it byte by byte, [`spec`] runs
-//! the dialogues of `spec/cases`, [`browser`] walks through login pages, [`suite`] runs cases and reports them, [`tools`] finds and runs
-//! the real clients.
+//! the dialogues of `spec/cases`, [`browser`] walks through login pages, [`webdriver`] drives a real
+//! browser, [`suite`] runs cases and reports them, [`tools`] finds and runs the real clients.
 
 pub mod binary;
 pub mod browser;
@@ -13,5 +13,6 @@ pub mod spec;
 pub mod suite;
 pub mod tls;
 pub mod tools;
+pub mod webdriver;
 
 pub use server::Server;
