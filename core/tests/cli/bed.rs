@@ -201,6 +201,7 @@ impl Bed {
     pub(crate) fn connect(&self) -> Http {
         let stream = TcpStream::connect(("127.0.0.1", self.server().port)).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_nodelay(true).unwrap(); // head and body go in two pieces
         Http(BufReader::new(stream))
     }
 
@@ -224,7 +225,7 @@ pub(crate) struct Http(BufReader<TcpStream>);
 
 impl Http {
     /// Sends a whole request; gives the status. A path without a leading slash is one below the
-    /// user's files.
+    /// user's files. What is moved is called `-moved` afterwards.
     pub(crate) fn ask(&mut self, method: &str, login: (&str, &str), path: &str, body: &str) -> u16 {
         self.send_head(method, login, path, body.len());
         self.send(body);
@@ -244,9 +245,12 @@ impl Http {
             Some(path) => format!("/{path}"),
             None => format!("/remote.php/dav/files/{user}/{path}"),
         };
+        let depth = if method == "PROPFIND" { "Depth: 0\r\n" } else { "" };
+        let to =
+            if method == "MOVE" { format!("Destination: {path}-moved\r\n") } else { String::new() };
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n\
-             Authorization: Basic {basic}\r\nContent-Length: {length}\r\nDepth: 0\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {basic}\r\n\
+             Content-Length: {length}\r\n{depth}{to}\r\n"
         );
         self.send(&head);
     }

@@ -8,6 +8,7 @@ use crate::bed::Bed;
 /// A running server with a user's folder of files, each of 6 bytes.
 fn furnished() -> (Bed, String) {
     let mut bed = Bed::new();
+    bed.configure("[storage]\ndurability = \"none\"\n");
     bed.add_user("alice", "");
     bed.start();
     let token = bed.token("alice");
@@ -156,12 +157,12 @@ fn changes_while_it_runs_are_no_damage() {
     let (mut bed, token) = furnished();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for worker in 0..3 {
+        let work = |worker: usize| {
             let (bed, over, token) = (&bed, &over, &token);
             scope.spawn(move || {
                 let login = ("alice", token.as_str());
                 let mut http = bed.connect();
-                let mut round = 0;
+                let mut round: usize = 0;
                 while !over.load(Ordering::Relaxed) {
                     round += 1;
                     let folder = format!("w{worker}-{round}");
@@ -171,14 +172,19 @@ fn changes_while_it_runs_are_no_damage() {
                         let status = http.ask("PUT", login, &format!("{folder}/{name}"), &text);
                         assert!(matches!(status, 201 | 204), "{status}");
                     }
-                    if round % 2 == 0 {
-                        assert_eq!(http.ask("DELETE", login, &folder, ""), 204);
+                    assert_eq!(http.ask("MOVE", login, &folder, ""), 201);
+                    if round % 20 > 0 {
+                        assert_eq!(http.ask("DELETE", login, &format!("{folder}-moved"), ""), 204);
                     }
                 }
-            });
-        }
+                round
+            })
+        };
+        let workers: Vec<_> = (0..3).map(work).collect();
         let ends: Vec<_> = (0..6).map(|_| bed.run("fsck")).collect();
         over.store(true, Ordering::Relaxed);
+        let rounds: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+        assert!(rounds > 10, "{rounds}");
         for ran in ends {
             assert_eq!(ran.code, Some(0), "{ran:?}");
         }
