@@ -24,8 +24,9 @@ impl Run<'_> {
         id: NodeId,
     ) -> Result<Option<(String, Fault)>, ContentError> {
         for _ in 0..TRIES {
-            self.settle().await;
+            // First the row, then the wait: so what the row says is published when it is looked for.
             let Some(before) = self.locate(id).await? else { return Ok(None) };
+            self.settle().await;
             let path = before.home.disk_path(&before.path);
             let Some(fault) = self.look(&before.node, &path).await else { return Ok(None) };
             let after = self.locate(id).await?;

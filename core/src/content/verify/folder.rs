@@ -159,8 +159,9 @@ impl Run<'_> {
 
     /// Something on the disk that the index did not have.
     async fn stranger(&mut self, folder: NodeId, name: &str) -> Result<(), ContentError> {
-        self.settle().await;
+        // First the question, then the wait: so what the index has removed is off the disk.
         let Some((path, known)) = self.ask_for(folder, name).await? else { return Ok(()) };
+        self.settle().await;
         if known || !matches!(self.content.storage.stat(&path).await, Ok(Some(_))) {
             return Ok(());
         }

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::{Content, ContentError};
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(200);
@@ -142,10 +142,20 @@ impl Run<'_> {
         }
     }
 
-    /// Waits until all that was decided so far is published and recorded.
+    /// Waits until all that can be read in the index so far is published and recorded.
     async fn settle(&mut self) {
-        if !self.stuck {
-            self.stuck = timeout(SETTLE, self.content.publisher.settle(true)).await.is_err();
+        if self.stuck {
+            return;
         }
+        let settled = timeout(SETTLE, async {
+            // A commit can be read a moment before its disk operations are handed over. The index
+            // takes this write after that.
+            let passed = store::write(&self.content.store, |_| Ok::<_, StoreError>(())).await;
+            if let Err(error) = passed {
+                tracing::warn!(%error, "the index takes no writes while it is verified");
+            }
+            self.content.publisher.settle(true).await;
+        });
+        self.stuck = settled.await.is_err();
     }
 }

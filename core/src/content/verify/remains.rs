@@ -60,9 +60,11 @@ impl Run<'_> {
     /// What lies among the homes and is none.
     pub(super) async fn strangers_among_homes(&mut self) -> Result<(), ContentError> {
         for (name, _) in self.content.storage.list("").await? {
+            if self.is_home(&name).await? {
+                continue;
+            }
             self.settle().await;
-            if self.is_home(&name).await?
-                || !matches!(self.content.storage.stat(&name).await, Ok(Some(_)))
+            if !matches!(self.content.storage.stat(&name).await, Ok(Some(_)))
                 || self.is_home(&name).await?
             {
                 continue;
