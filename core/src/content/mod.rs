@@ -13,6 +13,7 @@ mod stage;
 mod upload;
 mod verify;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use error::ContentError;
@@ -23,7 +24,7 @@ pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError}
 pub use verify::{Finding, Problem, Progress};
 
 use crate::clock::Clock;
-use crate::storage::{Durability, FileStorage, StagePath, Staged, StorageError};
+use crate::storage::{DiskOp, Durability, FileStorage, StagePath, Staged, StorageError};
 use crate::store::Store;
 
 /// Runs `work` to its end, also if its caller is dropped, as requests are whose client has gone: what
@@ -77,17 +78,24 @@ impl Content {
     }
 
     /// Removes stage entries that nothing refers to: what requests left that died with an earlier
-    /// process. Call at start, after [`Publisher::recover`] and before serving.
+    /// process. Call at start, after [`Publisher::recover`] and before serving. What waits for its
+    /// publication stays.
     ///
     /// # Errors
     /// [`ContentError`].
     pub async fn sweep_stage(&self) -> Result<usize, ContentError> {
-        let uploads =
-            crate::store::read(&self.store, |tx| Ok::<_, ContentError>(tx.upload_stage_keys()?))
-                .await?;
+        let used: HashSet<String> = crate::store::read(&self.store, |tx| {
+            let waiting = tx.disk_ops()?.into_iter().filter_map(|(_, op)| match op {
+                DiskOp::Publish { stage, .. } => Some(stage),
+                _ => None,
+            });
+            let used = tx.upload_stage_keys()?.into_iter().chain(waiting);
+            Ok::<_, ContentError>(used.map(|at| at.key().to_owned()).collect())
+        })
+        .await?;
         let mut removed = 0;
         for (at, _) in self.storage.list_stage().await? {
-            if !uploads.iter().any(|used| used.key() == at.key()) {
+            if !used.contains(at.key()) {
                 self.storage.discard(&at).await?;
                 removed += 1;
             }

@@ -19,6 +19,9 @@ const SYNC_COUNT: usize = 1000;
 /// Pause before an operation that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long the start waits for what an earlier process left to be published.
+const RECOVERY: Duration = Duration::from_secs(10);
+
 enum Message {
     Ops(Vec<(i64, DiskOp)>),
     /// Answered when all operations handed over before are applied, and recorded if `synced`.
@@ -48,8 +51,9 @@ impl Publisher {
         let _closing = self.queue.send(Message::Ops(ops));
     }
 
-    /// Carries out what an earlier process decided and may not have finished, and waits for it.
-    /// Call at start, before serving.
+    /// Carries out what an earlier process decided and may not have finished. Call at start, before
+    /// serving. Waits for it, but not for ever: what the disk refuses is tried again later, and
+    /// until then reads find it in the stage.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -58,7 +62,9 @@ impl Publisher {
         let count = ops.len();
         if count > 0 {
             self.push(ops);
-            self.settle(true).await;
+            if tokio::time::timeout(RECOVERY, self.settle(true)).await.is_err() {
+                tracing::error!("changes of the last run are not all published yet; see above why");
+            }
         }
         Ok(count)
     }

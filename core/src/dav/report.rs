@@ -10,7 +10,7 @@ use super::DavError;
 use super::context::Context;
 use super::propfind::multistatus;
 use super::props::PropSet;
-use super::search::{answer, run};
+use super::search::run;
 use crate::proto::dav::{FilterFiles, FilterRule, XmlError};
 use crate::store::search::{Filter, Question};
 use crate::wire::{Reply, ReplyBody, Request};
@@ -36,9 +36,9 @@ pub(super) async fn report(
         members_only: false,
     };
     let set = PropSet::exactly(report.props);
-    let found = run(context, question, &set, &context.path).await?;
     let viewer = context.viewer(request).await?;
-    Ok(multistatus(ReplyBody::Full(answer(&found, &set, &viewer))))
+    let found = run(context, question, set, viewer, context.path.clone()).await?;
+    Ok(multistatus(ReplyBody::Full(found)))
 }
 
 fn filter(rule: &FilterRule) -> Filter {

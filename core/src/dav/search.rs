@@ -22,7 +22,7 @@ use crate::proto::dates::parse_search_date;
 use crate::proto::dav::{Direction, Multistatus, Op, SearchDepth, SearchRequest, Where};
 use crate::store;
 use crate::store::search::{Filter, Order, Question, SortKey};
-use crate::tree::{Listed, TreeError, listed_at};
+use crate::tree::{TreeError, listed_at};
 use crate::wire::{Reply, ReplyBody, Request};
 
 pub(super) async fn search(
@@ -56,8 +56,8 @@ pub(super) async fn search(
         limit: limit(context, wanted.limit),
         members_only: wanted.scope.depth == SearchDepth::One,
     };
-    let found = run(context, question, &set, &scope).await?;
-    Ok(multistatus(ReplyBody::Full(answer(&found, &set, &viewer))))
+    let found = run(context, question, set, viewer, scope).await?;
+    Ok(multistatus(ReplyBody::Full(found)))
 }
 
 /// `/files/<user>/…` without the prefix, or a whole href.
@@ -72,38 +72,30 @@ fn scope(context: &Context<'_>, href: &str) -> Result<DavPath, DavError> {
     }
 }
 
-/// Asks the index, and reads what beside the rows is wanted.
+/// Asks the index and writes the multistatus, off the event loop.
 pub(super) async fn run(
     context: &Context<'_>,
     question: Question,
-    set: &PropSet,
-    scope: &DavPath,
-) -> Result<Vec<Listed>, DavError> {
-    let (wants, now, scope) = (set.wants(), context.dav.clock.seconds(), scope.clone());
+    set: PropSet,
+    viewer: Viewer,
+    scope: DavPath,
+) -> Result<Bytes, DavError> {
+    let (wants, now) = (set.wants(), context.dav.clock.seconds());
     let owner = context.principal.uid.clone();
     let found = store::read(context.dav.tree.store(), move |tx| {
-        let mut found = Vec::new();
+        let mut out = Multistatus::begin();
         for (node, below) in tx.search(&question)? {
             let Ok(below) = DavPath::from_decoded(&below) else { continue };
             let path = below.segments().try_fold(scope.clone(), |path, name| path.join(name));
             let Ok(path) = path else { continue };
-            found.push(listed_at(tx, &owner, node, path, wants, now)?);
+            let listed = listed_at(tx, &owner, node, path, wants, now)?;
+            let slash = if listed.node.is_folder() { "/" } else { "" };
+            let href = [&viewer.base, "/", &listed.path.encode(), slash].concat();
+            set.write(&mut out, &viewer, &listed, &href);
         }
-        Ok::<_, TreeError>(found)
+        Ok::<_, TreeError>(out.finish())
     });
     found.await.map_err(|error| context.refused(error))
-}
-
-/// The multistatus of what was found.
-pub(super) fn answer(found: &[Listed], set: &PropSet, viewer: &Viewer) -> Bytes {
-    let mut out = Multistatus::begin();
-    // COMPAT(android, ios): hits are hrefs of `files/`, whatever URL was asked.
-    for listed in found {
-        let slash = if listed.node.is_folder() { "/" } else { "" };
-        let href = [&viewer.base, "/", &listed.path.encode(), slash].concat();
-        set.write(&mut out, viewer, listed, &href);
-    }
-    out.finish()
 }
 
 fn filter(condition: &Where) -> Result<Filter, DavError> {

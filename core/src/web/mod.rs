@@ -75,6 +75,9 @@ impl Web {
                 discovery::unsupported(r#"{"message":"nodeinfo not supported"}"#)
             }
             "/ocs-provider" | "/ocs-provider/" => discovery::ocs_provider(),
+            // The apps' "open in browser" and the desktop's menu lead there.
+            "/apps/files" | "/apps/files/" => Reply::empty(StatusCode::SEE_OTHER)
+                .header("location", format!("{}/", request.base_url)),
             "/csrftoken" => self.csrf_token(request).await,
             "/robots.txt" => assets::robots(),
             _ => assets::find(path).unwrap_or_else(|| self.missing(request)),
