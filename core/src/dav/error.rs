@@ -5,6 +5,7 @@
 
 use http::StatusCode;
 
+use super::methods::{ALLOW_FILES, ALLOW_UPLOADS};
 use crate::auth::AuthError;
 use crate::content::{ContentError, TransferError};
 use crate::path::PathError;
@@ -232,10 +233,10 @@ impl DavError {
             Self::MethodNotAllowed(allow) => reply = reply.header("allow", allow),
             // RFC 9110 §15.5.6: a 405 says what is allowed.
             Self::Tree(TreeError::Exists(_), _) => {
-                reply = reply.header("allow", super::options::ALLOW_FILES);
+                reply = reply.header("allow", ALLOW_FILES);
             }
             Self::Transfer(TransferError::Exists) => {
-                reply = reply.header("allow", super::uploads::ALLOW);
+                reply = reply.header("allow", ALLOW_UPLOADS);
             }
             Self::Unsatisfiable(size) => {
                 reply =

@@ -12,6 +12,8 @@ mod delete;
 mod error;
 mod get;
 mod lock;
+mod lock_view;
+mod methods;
 mod mkcol;
 mod options;
 mod patch;
@@ -167,7 +169,7 @@ async fn files(context: &Context<'_>, request: &mut Request) -> Result<Reply, Da
         "REPORT" => report::report(context, request).await,
         "SEARCH" => search::search(context, request).await,
         "PATCH" => patch::patch(context, request).await,
-        _ => Err(DavError::MethodNotAllowed(options::ALLOW_FILES)),
+        _ => Err(DavError::MethodNotAllowed(methods::ALLOW_FILES)),
     }
 }
 

@@ -4,21 +4,13 @@
 
 use http::StatusCode;
 
+use super::methods::{ALLOW_FILES, ALLOW_NOTHING, ALLOW_UPLOADS, ALLOW_VIRTUAL};
 use super::place::Place;
 use super::{Dav, DavError};
 use crate::store;
 use crate::tree::find;
 use crate::wire::{Reply, Request};
 
-/// Methods on existing files and folders.
-pub(super) const ALLOW_FILES: &str = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, PROPPATCH, COPY, \
-     MOVE, REPORT, SEARCH, LOCK, UNLOCK, PATCH";
-/// Methods where nothing is.
-const ALLOW_NOTHING: &str = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, PROPPATCH, COPY, MOVE, \
-     REPORT, SEARCH, LOCK, UNLOCK, MKCOL";
-/// Methods on the collections above the files. COMPAT(android): it searches only if it reads
-/// `SEARCH` in the `Allow` of `/remote.php/dav`.
-pub(super) const ALLOW_VIRTUAL: &str = "OPTIONS, GET, HEAD, PROPFIND, REPORT, SEARCH";
 /// Compliance classes and extensions that are really there.
 const CLASSES: &str = "1, 2, 3, extended-mkcol, nextcloud-checksum-update, sabredav-partialupdate";
 
@@ -34,7 +26,7 @@ pub(super) async fn options(dav: &Dav, request: &Request) -> Result<Reply, DavEr
                     store::read(dav.tree.store(), move |tx| find(tx, &uid, &path)).await;
                 if found.is_ok() { ALLOW_FILES } else { ALLOW_NOTHING }
             }
-            Place::Uploads { .. } => super::uploads::ALLOW,
+            Place::Uploads { .. } => ALLOW_UPLOADS,
             Place::Virtual(_) | Place::Unknown => ALLOW_VIRTUAL,
         },
     };

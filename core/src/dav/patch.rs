@@ -16,7 +16,7 @@ use http::StatusCode;
 
 use super::DavError;
 use super::context::Context;
-use super::options::ALLOW_FILES;
+use super::methods::ALLOW_FILES;
 use super::put::written;
 use crate::proto::checksum::ChecksumKind;
 use crate::proto::conditions::EtagCondition;

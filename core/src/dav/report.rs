@@ -10,7 +10,7 @@ use super::DavError;
 use super::context::Context;
 use super::propfind::multistatus;
 use super::props::PropSet;
-use super::search::run;
+use super::search::{limit, run};
 use crate::proto::dav::{FilterFiles, FilterRule, XmlError};
 use crate::store::search::{Filter, Question};
 use crate::wire::{Reply, ReplyBody, Request};
@@ -47,10 +47,4 @@ fn filter(rule: &FilterRule) -> Filter {
         // There are no tags, and nothing has what is not known: no match, which is an answer.
         FilterRule::SystemTag(_) | FilterRule::Other { .. } => Filter::Or(Vec::new()),
     }
-}
-
-/// At most what the client wants and the server gives.
-pub(super) fn limit(context: &Context<'_>, wanted: Option<u32>) -> usize {
-    let most = context.dav.settings.search_results;
-    wanted.map_or(most, |wanted| (wanted as usize).min(most))
 }

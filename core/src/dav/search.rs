@@ -16,7 +16,6 @@ use super::context::Context;
 use super::place::Place;
 use super::propfind::multistatus;
 use super::props::{Live, PropSet, Viewer, live};
-use super::report::limit;
 use crate::path::DavPath;
 use crate::proto::dates::parse_search_date;
 use crate::proto::dav::{Direction, Multistatus, Op, SearchDepth, SearchRequest, Where};
@@ -70,6 +69,12 @@ fn scope(context: &Context<'_>, href: &str) -> Result<DavPath, DavError> {
         Place::Files { path, .. } if context.principal.access.covers(&path) => Ok(path),
         _ => Err(DavError::SearchScope),
     }
+}
+
+/// At most what the client wants and the server gives.
+pub(super) fn limit(context: &Context<'_>, wanted: Option<u32>) -> usize {
+    let most = context.dav.settings.search_results;
+    wanted.map_or(most, |wanted| (wanted as usize).min(most))
 }
 
 /// Asks the index and writes the multistatus, off the event loop.

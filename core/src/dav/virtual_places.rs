@@ -6,7 +6,7 @@
 use http::StatusCode;
 
 use super::context::Context;
-use super::options::ALLOW_VIRTUAL;
+use super::methods::ALLOW_VIRTUAL;
 use super::place::Virtual;
 use super::propfind::{multistatus, wants_minimal};
 use super::{Dav, DavError, search};

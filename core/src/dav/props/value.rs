@@ -7,7 +7,7 @@ use crate::proto::media_type::media_type_of;
 use crate::store::locks::{Lock, LockType};
 use crate::tree::Listed;
 
-use crate::dav::lock::wire_locks;
+use crate::dav::lock_view::wire_locks;
 
 /// Whether a resource has the property.
 pub(super) fn is_there(live: Live, listed: &Listed) -> bool {

@@ -17,13 +17,11 @@ mod list;
 use http::{Method, StatusCode};
 
 use super::context::Context;
+use super::methods::ALLOW_UPLOADS;
 use super::{Dav, DavError};
 use crate::auth::Principal;
 use crate::path::{DavPath, encode_href};
 use crate::wire::{Reply, Request};
-
-/// Methods in the uploads.
-pub(super) const ALLOW: &str = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, MKCOL, MOVE";
 
 /// Name of the file that a transfer becomes.
 const ASSEMBLED: &str = ".file";
@@ -71,7 +69,7 @@ pub(super) async fn handle(
         _ if method == Method::PUT => {
             Err(DavError::BadRequest("Chunks lie in a transfer's folder"))
         }
-        _ => Err(DavError::MethodNotAllowed(ALLOW)),
+        _ => Err(DavError::MethodNotAllowed(ALLOW_UPLOADS)),
     }
 }
 
