@@ -14,6 +14,8 @@ pub mod accounts;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod locks;
+#[cfg(test)]
+pub(crate) mod memory;
 pub mod nodes;
 pub mod props;
 pub mod search;

@@ -45,6 +45,7 @@ const FLOORS: [(&str, Neighbours, &[&str]); 6] = [
             "tree",
             "content",
             "store::sqlite",
+            "store::memory",
             "store::postgres",
             "sharing",
             "trash",
