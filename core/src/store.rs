@@ -54,6 +54,8 @@ pub trait ReadTx:
 }
 
 /// A job's view of the index inside the batch's transaction: it sees its own writes.
+///
+/// A call that gave an error may have done a part of its work: such a job must not be kept.
 pub trait WriteTx:
     ReadTx
     + nodes::NodesWrite
@@ -97,7 +99,8 @@ pub trait Store: Send + Sync + 'static {
     /// Facts of the installation, fixed while it runs.
     fn installation(&self) -> &Installation;
 
-    /// Commits what is queued, brings it to disk and stops the writer. Later jobs fail.
+    /// Commits what is queued, brings it to disk and stops the writer. Later jobs fail. Not to be
+    /// called by a job or its answer, for which it would wait.
     fn close(&self);
 }
 

@@ -93,7 +93,8 @@ pub struct LoginFlow {
     pub opened: bool,
 }
 
-/// Reading accounts. Names of users are found without regard to case.
+/// Reading accounts. User ids and mail addresses are found and ordered without regard to ASCII case,
+/// groups exactly and in byte order. `text` is looked for without regard to any case.
 pub trait AccountsRead {
     /// A user by id.
     ///
@@ -112,18 +113,18 @@ pub trait AccountsRead {
     fn users(&mut self, text: &str, limit: usize, offset: usize) -> Result<Vec<User>, StoreError>;
     /// Groups of a user, by name.
     fn groups_of(&mut self, uid: &Uid) -> Result<Vec<String>, StoreError>;
-    /// Groups whose name contains `text`.
+    /// Groups whose name contains `text`, by name.
     fn groups(
         &mut self,
         text: &str,
         limit: usize,
         offset: usize,
     ) -> Result<Vec<String>, StoreError>;
-    /// Members of a group; `None` if there is no such group.
+    /// Members of a group, by id; `None` if there is no such group.
     fn group_members(&mut self, group: &str) -> Result<Option<Vec<Uid>>, StoreError>;
     /// An app password by its hash.
     fn token(&mut self, hash: &str) -> Result<Option<Token>, StoreError>;
-    /// App passwords of a user.
+    /// App passwords of a user, by row id.
     fn tokens_of(&mut self, uid: &Uid) -> Result<Vec<Token>, StoreError>;
     /// A session by its hash.
     fn session(&mut self, hash: &str) -> Result<Option<Session>, StoreError>;
@@ -135,12 +136,14 @@ pub trait AccountsRead {
 
 /// Writing accounts.
 pub trait AccountsWrite {
-    /// Inserts a user; `false` if the id (in any case) was ever taken.
+    /// Inserts a user; `false` if the id (in any case) was ever taken. A subject that another user of
+    /// the provider has is an error.
     ///
     /// # Errors
     /// [`StoreError`], as all methods here.
     fn insert_user(&mut self, user: &User) -> Result<bool, StoreError>;
-    /// Writes all columns by uid.
+    /// Writes all columns but the uid itself, which stays as it was made. A missing user is an error,
+    /// and so is a subject that another one has.
     fn update_user(&mut self, user: &User) -> Result<(), StoreError>;
     /// Removes a user with tokens, sessions and memberships. The id stays taken for ever.
     fn remove_user(&mut self, uid: &Uid) -> Result<(), StoreError>;
@@ -148,13 +151,15 @@ pub trait AccountsWrite {
     fn insert_group(&mut self, group: &str) -> Result<bool, StoreError>;
     /// Removes a group; `false` if there is none.
     fn remove_group(&mut self, group: &str) -> Result<bool, StoreError>;
-    /// Adds or removes a member; the group must exist.
+    /// Adds or removes a member. To add one to a missing group is an error.
     fn set_member(&mut self, group: &str, uid: &Uid, member: bool) -> Result<(), StoreError>;
-    /// Inserts an app password (`token.id` is ignored) and gives its id.
+    /// Inserts an app password (`token.id` is ignored) and gives its id. A hash that another one has
+    /// is an error, here and in an update.
     fn insert_token(&mut self, token: &Token) -> Result<i64, StoreError>;
-    /// Writes all columns by id.
+    /// Writes all columns by id. A missing one is an error.
     fn update_token(&mut self, token: &Token) -> Result<(), StoreError>;
-    /// Notes when tokens were last used (hash, Unix seconds).
+    /// Notes when tokens were last used (hash, Unix seconds). The latest use stays, and unknown hashes
+    /// are skipped.
     fn touch_tokens(&mut self, used: &[(String, i64)]) -> Result<(), StoreError>;
     /// Removes an app password; `false` if there is none.
     fn remove_token(&mut self, id: i64) -> Result<bool, StoreError>;
@@ -164,7 +169,8 @@ pub trait AccountsWrite {
     fn remove_session(&mut self, hash: &str) -> Result<(), StoreError>;
     /// Removes all sessions of a user (password changed, disabled).
     fn remove_sessions_of(&mut self, uid: &Uid) -> Result<(), StoreError>;
-    /// Inserts or updates a login flow by its poll hash.
+    /// Inserts or updates a login flow by its poll hash. A login hash that another one has is an
+    /// error.
     fn put_flow(&mut self, flow: &LoginFlow) -> Result<(), StoreError>;
     /// Removes a login flow by its poll hash.
     fn remove_flow(&mut self, poll_hash: &str) -> Result<(), StoreError>;

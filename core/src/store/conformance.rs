@@ -123,6 +123,15 @@ pub(crate) fn queue<T: Send + 'static>(
     answered
 }
 
+/// Writes, and waits to hear that it is refused.
+#[track_caller]
+pub(crate) fn refused<T: Send + 'static>(
+    store: &Arc<dyn Store>,
+    change: impl FnOnce(&mut dyn WriteTx) -> Result<T, StoreError> + Send + 'static,
+) {
+    assert!(queue(store, change).recv().expect("an answer").is_err(), "this is an error");
+}
+
 /// Writes, and waits for the commit.
 #[track_caller]
 pub(crate) fn write<T: Send + 'static>(

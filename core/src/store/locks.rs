@@ -55,7 +55,8 @@ pub struct Lock {
     pub timeout: i64,
 }
 
-/// Reading locks. Expired ones are given too: callers compare with the clock.
+/// Reading locks. Expired ones are given too: callers compare with the clock. Lists are ordered by
+/// `created`, then by token in byte order.
 pub trait LocksRead {
     /// Locks whose root is the node.
     ///

@@ -17,7 +17,7 @@ pub struct Node {
     pub name: String,
     /// File or folder.
     pub kind: Kind,
-    /// Bytes; of a folder, the sum of all files below it.
+    /// Bytes, below 2^63; of a folder, the sum of all files below it.
     pub size: u64,
     /// Modification time, Unix seconds, 1 to 2^32-1.
     pub mtime: i64,
@@ -104,14 +104,15 @@ pub struct Change {
     pub request_id: String,
 }
 
-/// Reading the tree.
+/// Reading the tree. Ids of nodes are above 0; who asks about the members of anything else gets
+/// nothing that means something.
 pub trait NodesRead {
     /// The home of a user.
     ///
     /// # Errors
     /// [`StoreError`], as all methods here.
     fn home(&mut self, owner: &Uid) -> Result<Option<Home>, StoreError>;
-    /// All homes.
+    /// All homes, by owner in byte order.
     fn homes(&mut self) -> Result<Vec<Home>, StoreError>;
     /// A node by id.
     fn node(&mut self, id: NodeId) -> Result<Option<Node>, StoreError>;
@@ -127,7 +128,8 @@ pub trait NodesRead {
     /// Number of members.
     fn child_count(&mut self, parent: NodeId) -> Result<u64, StoreError>;
     /// Up to `limit` nodes that hang in no tree: above them no home's root is found, and nothing
-    /// that was detached. There are none unless the index is damaged. Reads all rows.
+    /// that was detached. There are none unless the index is damaged. Reads all rows; gives them in
+    /// any order.
     fn unreachable(&mut self, limit: usize) -> Result<Vec<Node>, StoreError>;
     /// Decided disk operations that are not known to be durable, in order.
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError>;
@@ -139,14 +141,18 @@ pub trait NodesRead {
 pub trait NodesWrite {
     /// The next stamp. Each change takes one.
     fn next_stamp(&mut self) -> Result<Stamp, StoreError>;
-    /// Makes a home with its root node (`root.id` and `root.parent` are ignored).
+    /// Makes a home with its root node (`root.id` and `root.parent` are ignored). An owner who has
+    /// one already is an error.
     fn insert_home(&mut self, owner: &Uid, base: &str, root: &Node) -> Result<Home, StoreError>;
-    /// Inserts a node (`node.id` is ignored) and gives its id.
+    /// Inserts a node (`node.id` is ignored) and gives its id. A name that its folder has already is
+    /// an error.
     fn insert_node(&mut self, node: &Node) -> Result<NodeId, StoreError>;
-    /// Writes all columns of a node by its id.
+    /// Writes all columns of a node by its id. A missing node is an error, and so is a name that
+    /// another member of its folder has. While `node.parent` is `None` a root stays a root, and what
+    /// is detached stays detached, whatever its name.
     fn update_node(&mut self, node: &Node) -> Result<(), StoreError>;
-    /// Raises `tree` of these folders to `stamp`, adds `size_delta` to their sizes, and raises
-    /// `mtime` to at least `mtime` where given.
+    /// Sets `tree` of these folders to `stamp`, adds `size_delta` to their sizes (down to 0), and
+    /// raises `mtime` to at least `mtime` where given. Missing folders are skipped.
     fn raise(
         &mut self,
         folders: &[NodeId],
@@ -155,17 +161,22 @@ pub trait NodesWrite {
         mtime: Option<i64>,
     ) -> Result<(), StoreError>;
     /// Takes a node with all below it out of the tree: its name is free at once, its rows (props,
-    /// locks, favourites) go later by [`NodesWrite::sweep`]. Its id stays taken.
+    /// locks, favourites) go later by [`NodesWrite::sweep`]. Its id stays taken. Until the sweep
+    /// questions about the id itself are still answered (`node`, `children`, `dead_props`,
+    /// `locks_on`), with no parent and any name; questions from a user, a token or from above are not
+    /// (`favorites`, `lock`, `locks_in`, `search`). A root's home goes at once.
     fn detach(&mut self, id: NodeId) -> Result<(), StoreError>;
-    /// Deletes up to `limit` rows of what is detached; gives how many.
+    /// Deletes up to `limit` nodes of what is detached, members before their folders, with all that
+    /// hangs on their ids; gives how many.
     fn sweep(&mut self, limit: usize) -> Result<usize, StoreError>;
-    /// Appends to the change feed.
+    /// Appends to the change feed. A sequence number that it has already is an error.
     fn log_change(&mut self, change: &Change) -> Result<(), StoreError>;
     /// Records a decided disk operation; the sink gets it after the commit. Gives its id.
     fn push_disk_op(&mut self, op: &DiskOp) -> Result<i64, StoreError>;
-    /// Forgets disk operations that are durable, and with each published one the node's `stage`.
+    /// Forgets disk operations that are durable, and with each published one the `stage` of all
+    /// nodes that are staged there or below. Unknown ids are skipped.
     fn disk_ops_done(&mut self, ids: &[i64]) -> Result<(), StoreError>;
-    /// Replaces a node's tag if it still is `from`.
+    /// Replaces the tag of the nodes whose tag still is `from`; an empty one is nobody's.
     fn retag(&mut self, from: &Tag, to: &Tag) -> Result<(), StoreError>;
 }
 

@@ -18,7 +18,7 @@ pub struct DeadProp {
 
 /// Reading properties.
 pub trait PropsRead {
-    /// Dead properties of a node.
+    /// Dead properties of a node, by namespace and name in byte order.
     ///
     /// # Errors
     /// [`StoreError`], as all methods here.
@@ -33,7 +33,7 @@ pub trait PropsRead {
         parent: NodeId,
         user: &Uid,
     ) -> Result<HashSet<NodeId>, StoreError>;
-    /// All that `user` marked, by id.
+    /// All in the tree that `user` marked, by id.
     fn favorites(&mut self, user: &Uid) -> Result<Vec<NodeId>, StoreError>;
 }
 

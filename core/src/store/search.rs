@@ -13,9 +13,11 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Not it.
     Not(Box<Filter>),
-    /// Name matches a pattern with `%` and `_`, without regard to case (also beyond ASCII).
+    /// The whole name matches a pattern: `%` is any number of characters, `_` is one, and `\` takes
+    /// its meaning from the next. Without regard to case (also beyond ASCII) and to how the pattern
+    /// composes its characters.
     NameLike(String),
-    /// Media type, derived from the name, matches a pattern with `%`; folders have none.
+    /// Media type, derived from the name, matches such a pattern; folders have none.
     MediaTypeLike(String),
     /// Modification time in Unix seconds compared.
     Mtime(Order, i64),
@@ -49,7 +51,7 @@ pub enum Order {
 /// What results are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortKey {
-    /// Name.
+    /// Name, in byte order.
     Name,
     /// Modification time.
     Mtime,
@@ -70,7 +72,8 @@ pub struct Question {
     pub user: Uid,
     /// Condition.
     pub filter: Filter,
-    /// Sort keys with `true` for descending; by node id if empty.
+    /// Sort keys with `true` for descending, the first one above the others; what they leave equal
+    /// is ordered by node id.
     pub sort: Vec<(SortKey, bool)>,
     /// Number of results to skip.
     pub offset: usize,
@@ -82,7 +85,8 @@ pub struct Question {
 
 /// Searching.
 pub trait SearchRead {
-    /// Nodes that answer the question, each with its path below `question.below`.
+    /// Nodes that answer the question, each with its path below `question.below`; none if that is
+    /// not in the tree.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -43,13 +43,13 @@ pub trait UploadsRead {
     /// # Errors
     /// [`StoreError`], as all methods here.
     fn upload(&mut self, user: &Uid, name: &str) -> Result<Option<Upload>, StoreError>;
-    /// All transfers of a user.
+    /// All transfers of a user, by name in byte order.
     fn uploads(&mut self, user: &Uid) -> Result<Vec<Upload>, StoreError>;
-    /// Transfers not touched since `before` (Unix seconds), of anybody.
+    /// Transfers not touched since `before` (Unix seconds), of anybody, the longest idle first.
     fn stale_uploads(&mut self, before: i64) -> Result<Vec<Upload>, StoreError>;
     /// The chunks of a transfer by name in byte order.
     fn chunks(&mut self, upload: i64) -> Result<Vec<Chunk>, StoreError>;
-    /// Stage keys that uploads use: what a sweep of the stage must leave alone.
+    /// Stage keys that uploads use, each once: what a sweep of the stage must leave alone.
     fn upload_stage_keys(&mut self) -> Result<Vec<StagePath>, StoreError>;
 }
 
@@ -60,7 +60,8 @@ pub trait UploadsWrite {
     /// # Errors
     /// [`StoreError`], as all methods here.
     fn insert_upload(&mut self, upload: &Upload) -> Result<Option<i64>, StoreError>;
-    /// Writes all columns by id.
+    /// Writes all columns by id. A missing transfer is an error, and so is a name that another one of
+    /// the user has.
     fn update_upload(&mut self, upload: &Upload) -> Result<(), StoreError>;
     /// Removes a transfer and its chunks' rows.
     fn remove_upload(&mut self, id: i64) -> Result<(), StoreError>;

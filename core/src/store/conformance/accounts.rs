@@ -1,6 +1,6 @@
 //! Users, groups and how people log in.
 
-use super::{Bed, queue, read, uid, write};
+use super::{Bed, queue, read, refused, uid, write};
 use crate::store::accounts::{LoginFlow, Session, Token, User};
 
 fn user(name: &str) -> User {
@@ -75,6 +75,16 @@ pub(crate) fn users_are_found_without_regard_to_case(bed: &impl Bed) {
     let plain = user("Alice");
     write(&store, move |tx| tx.update_user(&plain));
     assert_eq!(read(&store, |tx| tx.user("alice")), Some(user("Alice")));
+    // Written under another spelling, the id stays as it was made.
+    write(&store, |tx| tx.update_user(&User { subject: "Alice".to_owned(), ..user("ALICE") }));
+    let shown = read(&store, |tx| tx.user("alice")).expect("a user");
+    assert_eq!((shown.uid.as_str(), shown.display_name.as_str()), ("Alice", "Name of ALICE"));
+    // One account of a provider is one user.
+    let twin = User { subject: "Alice".to_owned(), ..user("bob") };
+    let insert = twin.clone();
+    refused(&store, move |tx| tx.insert_user(&insert));
+    assert!(write(&store, |tx| tx.insert_user(&user("bob"))), "the refused one took no id");
+    refused(&store, move |tx| tx.update_user(&twin));
     let nobody = queue(&store, |tx| tx.update_user(&user("nobody")));
     assert!(nobody.recv().expect("an answer").is_err());
 }
@@ -149,6 +159,8 @@ pub(crate) fn groups_have_members(bed: &impl Bed) {
     let members = read(&store, |tx| tx.group_members("staff"));
     assert_eq!(members, Some(vec![uid("alice"), uid("bob")]));
     assert_eq!(read(&store, |tx| tx.group_members("nobody")), None);
+    assert_eq!(read(&store, |tx| tx.groups_of(&uid("BOB"))), ["Guests", "staff"]);
+    assert_eq!(read(&store, |tx| tx.group_members("guests")), None);
     assert_eq!(read(&store, |tx| tx.groups("GUE", 9, 0)), ["Guests"]);
     assert_eq!(read(&store, |tx| tx.groups("", 1, 1)), ["staff"]);
     let missing = queue(&store, |tx| tx.set_member("nobody", &uid("bob"), true));
@@ -179,6 +191,8 @@ pub(crate) fn app_passwords_come_and_go(bed: &impl Bed) {
     let update = full.clone();
     write(&store, move |tx| tx.update_token(&update));
     assert_eq!(read(&store, |tx| tx.token("h2")), Some(full.clone()));
+    refused(&store, move |tx| tx.update_token(&Token { id: second, ..token("alice", "h1") }));
+    refused(&store, |tx| tx.update_token(&Token { id: 9_999, ..token("alice", "new") }));
     let used = [("h1", 7), ("h1", 6), ("h2", 8), ("never", 9)].map(|(h, at)| (h.to_owned(), at));
     write(&store, move |tx| tx.touch_tokens(&used));
     let touched = Token { id: first, last_used: Some(7), ..token("alice", "h1") };
@@ -224,6 +238,9 @@ pub(crate) fn login_flows_come_and_go(bed: &impl Bed) {
         tx.put_flow(&flow("p"))
     });
     assert_eq!(read(&store, |tx| tx.flow_by_login("login p")), Some(flow("p")));
+    refused(&store, |tx| {
+        tx.put_flow(&LoginFlow { login_hash: "login p".to_owned(), ..flow("other") })
+    });
     let granted = LoginFlow {
         granted: Some((uid("alice"), "alice@example.org".to_owned())),
         opened: true,

@@ -67,24 +67,24 @@ pub(crate) fn locks_are_found_from_above(bed: &impl Bed) {
     let leaf = insert(&store, file(sub, "leaf")).id;
     let other = insert(&store, file(root, "other")).id;
     write(&store, move |tx| {
-        for (token, node) in [("a", top), ("b", leaf), ("c", other)] {
-            tx.put_lock(&lock(token, node))?;
+        for (token, node, created) in [("b", leaf, 5), ("a", top, 5), ("0", other, 6)] {
+            tx.put_lock(&Lock { created, ..lock(token, node) })?;
         }
         Ok(())
     });
     for (node, expected) in [
-        (root, &["a", "b", "c"][..]),
+        (root, &["a", "b", "0"][..]),
         (top, &["a", "b"]),
         (sub, &["b"]),
         (leaf, &["b"]),
-        (other, &["c"]),
+        (other, &["0"]),
     ] {
         assert_eq!(tokens(read(&store, |tx| tx.locks_in(node))), expected, "{node}");
     }
-    assert_eq!(tokens(read(&store, |tx| tx.locks_on_children(root))), ["a", "c"]);
+    assert_eq!(tokens(read(&store, |tx| tx.locks_on_children(root))), ["a", "0"]);
     assert_eq!(tokens(read(&store, |tx| tx.locks_on_children(top))), [""; 0]);
     write(&store, move |tx| tx.remove_locks_in(top));
-    assert_eq!(tokens(read(&store, |tx| tx.locks_in(root))), ["c"]);
+    assert_eq!(tokens(read(&store, |tx| tx.locks_in(root))), ["0"]);
 }
 
 pub(crate) fn expired_locks_are_removed(bed: &impl Bed) {

@@ -1,6 +1,6 @@
 //! Rows of the tree, the feed and disk operations.
 
-use super::{Bed, file, folder, home, insert, queue, read, uid, write};
+use super::{Bed, file, folder, home, insert, queue, read, refused, uid, write};
 use crate::etag::Stamp;
 use crate::ids::NodeId;
 use crate::storage::{DiskOp, Kind, StagePath, Tag};
@@ -91,9 +91,12 @@ pub(crate) fn names_are_unique_in_a_folder(bed: &impl Bed) {
     let sub = insert(&store, folder(root, "a")).id;
     let again = queue(&store, move |tx| tx.insert_node(&file(root, "a")));
     assert!(again.recv().expect("an answer").is_err());
-    insert(&store, file(sub, "a"));
-    insert(&store, file(root, "A"));
+    let inner = insert(&store, file(sub, "a"));
+    let other = insert(&store, file(root, "A"));
+    refused(&store, move |tx| tx.update_node(&Node { name: "a".to_owned(), ..other }));
+    refused(&store, move |tx| tx.update_node(&Node { parent: Some(root), ..inner }));
     assert_eq!(read(&store, |tx| tx.child_count(root)), 2);
+    assert_eq!(read(&store, |tx| tx.child_count(sub)), 1);
 }
 
 pub(crate) fn members_come_in_byte_order_and_in_pages(bed: &impl Bed) {
@@ -136,13 +139,15 @@ pub(crate) fn raising_adds_up_sizes_and_stamps(bed: &impl Bed) {
         tx.raise(&[root, sub], Stamp(50), 30, Some(5_000))?;
         // An older time and no time leave the time alone.
         tx.raise(&[sub], Stamp(51), -10, Some(4_000))?;
-        tx.raise(&[sub], Stamp(52), 0, None)
+        tx.raise(&[sub, NodeId(9_999)], Stamp(52), 0, None)
     });
     let look = |id| read(&store, |tx| tx.node(id)).expect("a node");
     let facts = |id| (look(id).tree, look(id).size, look(id).mtime);
     assert_eq!(facts(root), (Stamp(50), 30, 5_000));
     assert_eq!(facts(sub), (Stamp(52), 20, 5_000));
     assert_eq!(look(sub).content, Stamp(1));
+    write(&store, move |tx| tx.raise(&[sub], Stamp(53), -21, None));
+    assert_eq!(facts(sub), (Stamp(53), 0, 5_000));
     assert_eq!(look(other.id), other);
 }
 
@@ -192,6 +197,8 @@ pub(crate) fn changes_are_fed_in_order(bed: &impl Bed) {
     assert_eq!(read(&store, |tx| tx.changes(Stamp(0), 99)), written);
     assert_eq!(read(&store, |tx| tx.changes(written[1].stamp, 2)), written[2..4]);
     assert_eq!(read(&store, |tx| tx.changes(written[4].stamp, 2)), []);
+    let again = written[4].clone();
+    refused(&store, move |tx| tx.log_change(&again));
     // After a restore the era may be a smaller number; the feed still goes on.
     let next = Stamp::new(0, written[4].stamp.seq() + 1);
     let change = Change { stamp: next, ..written[0].clone() };

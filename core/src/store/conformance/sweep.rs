@@ -78,6 +78,10 @@ pub(crate) fn what_is_detached_is_out_of_all_lists(bed: &impl Bed) {
         assert_eq!(read(&store, |tx| tx.search(&question(node))), [], "{node}");
     }
     assert_eq!(read(&store, |tx| tx.locks_on_children(root)), []);
+    // Questions about the ids themselves are answered until the sweep.
+    assert_eq!(read(&store, |tx| tx.children(top, None, 9)).len(), 1);
+    assert_eq!(read(&store, |tx| tx.dead_props(inner)), [prop()]);
+    assert_eq!(read(&store, |tx| tx.locks_on(inner)).len(), 1);
 }
 
 pub(crate) fn sweeping_goes_in_slices_and_takes_all_that_hangs_on_a_node(bed: &impl Bed) {
@@ -102,6 +106,7 @@ pub(crate) fn sweeping_goes_in_slices_and_takes_all_that_hangs_on_a_node(bed: &i
     loop {
         let swept = write(&store, |tx| tx.sweep(50));
         slices.push(swept);
+        assert_eq!(read(&store, |tx| tx.unreachable(9)), [], "members go before their folders");
         if swept == 0 {
             break;
         }

@@ -1,6 +1,6 @@
 //! Chunked uploads.
 
-use super::{Bed, read, uid, write};
+use super::{Bed, read, refused, uid, write};
 use crate::storage::StagePath;
 use crate::store::uploads::{Chunk, Upload};
 
@@ -39,30 +39,36 @@ pub(crate) fn a_transfer_lives_and_goes_with_its_chunks(bed: &impl Bed) {
         tx.remove_chunk(id, "never")
     });
     assert_eq!(read(&store, |tx| tx.upload(&alice, "t")), Some(changed.clone()));
-    assert_eq!(read(&store, |tx| tx.uploads(&alice)), [changed]);
+    assert_eq!(read(&store, |tx| tx.uploads(&alice)), [changed.clone()]);
+    let other = write(&store, |tx| tx.insert_upload(&upload("alice", "B"))).expect("a free name");
+    let names = read(&store, |tx| tx.uploads(&alice)).into_iter().map(|it| it.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["B", "t"]);
+    refused(&store, move |tx| tx.update_upload(&Upload { id: other, ..changed }));
+    refused(&store, |tx| tx.update_upload(&Upload { id: 9_999, ..upload("alice", "new") }));
     assert_eq!(read(&store, |tx| tx.chunks(id)), [parked, chunk("2")]);
     write(&store, move |tx| tx.remove_upload(id));
     assert_eq!(read(&store, |tx| tx.upload(&alice, "t")), None);
     assert_eq!(read(&store, |tx| tx.chunks(id)), []);
     let again = write(&store, |tx| tx.insert_upload(&upload("alice", "t")));
-    assert!(again.expect("a free name") > id);
+    assert!(again.expect("a free name") > other && other > id);
 }
 
 pub(crate) fn stale_transfers_and_stage_keys_are_listed(bed: &impl Bed) {
     let store = bed.open();
     write(&store, |tx| {
-        for (name, touched, file) in [("a", 30, None), ("b", 10, Some("k")), ("c", 20, None)] {
+        for (name, touched, file) in [("a", 30, None), ("b", 20, Some("k")), ("c", 10, None)] {
             let file = file.map(|key: &str| StagePath(key.to_owned()));
             let id = tx.insert_upload(&Upload { touched, file, ..upload("alice", name) })?;
             let parked = Some(StagePath(format!("p{name}")));
             let id = id.expect("a free name");
-            tx.put_chunk(id, &Chunk { parked, offset: None, ..chunk("1") })?;
+            tx.put_chunk(id, &Chunk { parked: parked.clone(), offset: None, ..chunk("1") })?;
+            tx.put_chunk(id, &Chunk { parked, offset: None, ..chunk("1 again") })?;
             tx.put_chunk(id, &chunk("2"))?;
         }
         Ok(())
     });
     let stale = read(&store, |tx| tx.stale_uploads(30));
-    assert_eq!(stale.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(stale.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["c", "b"]);
     let mut keys = read(&store, |tx| tx.upload_stage_keys());
     keys.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>(), ["k", "pa", "pb", "pc"]);
