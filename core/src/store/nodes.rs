@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
-use crate::path::DavPath;
+use crate::path::{DavPath, MAX_PATH_BYTES};
 use crate::storage::{DiskOp, Kind, StagePath, Tag};
 
 /// A file or folder.
@@ -214,7 +214,9 @@ pub fn locate(
     let mut top = node.clone();
     while let Some(parent) = top.parent {
         names.push(top.name);
-        let Some(above) = tx.node(parent)? else { return Ok(None) };
+        // A damaged index may hold a circle; no path has more segments than bytes.
+        let above = tx.node(parent)?.filter(|_| names.len() <= MAX_PATH_BYTES);
+        let Some(above) = above else { return Ok(None) };
         top = above;
     }
     // A root is named by its owner; what is detached has no parent and is no home's root.

@@ -27,7 +27,7 @@ macro_rules! at_or_below {
         "EXISTS (
              WITH RECURSIVE up (id) AS (
                  SELECT l.node
-                 UNION ALL
+                 UNION
                  SELECT node.parent FROM up JOIN node ON node.id = up.id
              ) SELECT 1 FROM up WHERE id = ?1
          )"

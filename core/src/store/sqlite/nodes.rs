@@ -152,7 +152,7 @@ pub(super) fn is_attached(rows: &impl Rows, id: NodeId) -> Result<bool, StoreErr
     rows.exists(
         "WITH RECURSIVE up (parent) AS (
              SELECT parent FROM node WHERE id = ?1
-             UNION ALL
+             UNION
              SELECT node.parent FROM up JOIN node ON node.id = up.parent
          ) SELECT 1 FROM up WHERE parent = 0",
         [id],

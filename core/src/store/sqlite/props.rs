@@ -45,7 +45,7 @@ impl<T: Rows> PropsRead for T {
         let sql = "SELECT f.node FROM favorite f WHERE f.user = ?1 AND EXISTS (
                        WITH RECURSIVE up (parent) AS (
                            SELECT parent FROM node WHERE id = f.node
-                           UNION ALL
+                           UNION
                            SELECT node.parent FROM up JOIN node ON node.id = up.parent
                        ) SELECT 1 FROM up WHERE parent = 0
                    ) ORDER BY f.node";
