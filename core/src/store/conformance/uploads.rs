@@ -39,7 +39,7 @@ pub(crate) fn a_transfer_lives_and_goes_with_its_chunks(bed: &impl Bed) {
         tx.remove_chunk(id, "never")
     });
     assert_eq!(read(&store, |tx| tx.upload(&alice, "t")), Some(changed.clone()));
-    assert_eq!(read(&store, |tx| tx.uploads(&alice)), [changed.clone()]);
+    assert_eq!(read(&store, |tx| tx.uploads(&alice)), std::slice::from_ref(&changed));
     let other = write(&store, |tx| tx.insert_upload(&upload("alice", "B"))).expect("a free name");
     let names = read(&store, |tx| tx.uploads(&alice)).into_iter().map(|it| it.name);
     assert_eq!(names.collect::<Vec<_>>(), ["B", "t"]);
