@@ -1,5 +1,6 @@
 //! The access log: one event a request, written when its answer has ended.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -70,8 +71,8 @@ impl Drop for Log {
             ip = %entry.ip,
             user = %Escaped(self.user.as_deref().unwrap_or("-")),
             method = %entry.method,
-            // Without the query: it may hold tokens.
-            path = %Escaped(entry.uri.path()),
+            // Without the query, which may hold tokens.
+            path = %Escaped(&without_tokens(entry.uri.path())),
             // nginx's number for a client that went away before it had an answer.
             status = self.status.map_or(499, |status| status.as_u16()),
             received,
@@ -79,6 +80,15 @@ impl Drop for Log {
             broken = self.broken,
             ms = took.as_micros() as f64 / 1000.0,
         );
+    }
+}
+
+/// A path with the secret of a login link left out: whoever reads the log must not be able to open
+/// a login page that is meant for somebody else.
+fn without_tokens(path: &str) -> Cow<'_, str> {
+    match path.split_once("/login/v2/flow/") {
+        Some((before, _)) => Cow::Owned(format!("{before}/login/v2/flow/***")),
+        None => Cow::Borrowed(path),
     }
 }
 
@@ -151,6 +161,13 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn login_links_are_not_logged() {
+        let long = "/index.php/login/v2/flow/secret";
+        assert_eq!(without_tokens(long), "/index.php/login/v2/flow/***");
+        assert_eq!(without_tokens("/login/v2/poll"), "/login/v2/poll");
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_log() {

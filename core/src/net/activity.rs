@@ -155,11 +155,27 @@ pub(super) struct Watched {
     activity: Arc<Activity>,
     ended: bool,
     shut: bool,
+    /// Bytes came since we last waited for some.
+    unacknowledged: bool,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, place: Place, activity: Arc<Activity>) -> Self {
-        Self { stream: Some((stream, place)), activity, ended: false, shut: false }
+        let stream = Some((stream, place));
+        Self { stream, activity, ended: false, shut: false, unacknowledged: false }
+    }
+
+    /// Acknowledges what came, now that we wait for more.
+    ///
+    /// COMPAT(desktop): it sends head and body of a request in two writes, and its second write
+    /// waits for our acknowledgement of the first, which the kernel holds back for 40 ms.
+    fn acknowledge(&mut self) {
+        if std::mem::take(&mut self.unacknowledged)
+            && let Some((stream, _)) = &self.stream
+        {
+            // Only speed is lost without it.
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+        }
     }
 
     fn stream(&mut self) -> Pin<&mut TcpStream> {
@@ -185,9 +201,12 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         let result = self.stream().poll_read(cx, buffer);
         match &result {
-            Poll::Ready(Ok(())) if buffer.filled().len() > before => self.activity.bytes_came(),
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.activity.bytes_came();
+                self.unacknowledged = true;
+            }
             Poll::Ready(_) => self.ended = true,
-            Poll::Pending => {}
+            Poll::Pending => self.acknowledge(),
         }
         result
     }
