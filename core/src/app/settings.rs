@@ -105,6 +105,8 @@ pub(super) fn admin_net(settings: &Settings) -> NetSettings {
         ..NetSettings::default()
     }
 }
+        pending_resets: limits.http2_max_pending_resets,
+        local_resets: limits.http2_max_local_resets,
 
 pub(super) fn http(settings: &Settings) -> HttpLimits {
     let limits = &settings.limits;

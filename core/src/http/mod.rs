@@ -66,8 +66,8 @@ impl Default for HttpLimits {
             header_count: 100,
             body_bytes_per_second: 1024,
             body_window: Duration::from_secs(60),
-            in_flight: 2048,
-            queue: 2048,
+            in_flight: 1024,
+            queue: 4096,
             queue_wait: Duration::from_secs(5),
             compression: true,
         }

@@ -58,8 +58,8 @@ pub(super) fn builder(settings: &NetSettings) -> auto::Builder<TokioExecutor> {
         .initial_stream_window_size(1024 * 1024)
         .initial_connection_window_size(2 * 1024 * 1024)
         .max_send_buf_size(256 * 1024)
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(256)
+        .max_pending_accept_reset_streams(settings.pending_resets)
+        .max_local_error_reset_streams(settings.local_resets)
         .keep_alive_interval(settings.idle_timeout / 2)
         .keep_alive_timeout(Duration::from_secs(20));
     builder

@@ -50,6 +50,11 @@ pub struct NetSettings {
     pub uri_bytes: usize,
     /// Streams at once of one HTTP/2 connection.
     pub streams: u32,
+    /// Streams that the peer opened and reset before they were looked at; more ends the connection
+    /// (CVE-2023-44487).
+    pub pending_resets: usize,
+    /// Streams that we reset for the peer's faults; more ends the connection.
+    pub local_resets: usize,
 }
 
 impl Default for NetSettings {
@@ -68,6 +73,8 @@ impl Default for NetSettings {
             header_count: 100,
             uri_bytes: 16 * 1024,
             streams: 128,
+            pending_resets: 20,
+            local_resets: 1024,
         }
     }
 }
