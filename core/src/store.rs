@@ -34,6 +34,9 @@ pub enum StoreError {
     /// Busy for longer than the bound: 503 with `Retry-After`.
     #[error("the index is busy")]
     Busy,
+    /// A search took longer than it may: 503.
+    #[error("the search took too long")]
+    TooLong,
     /// The disk that holds the index is full: 507.
     #[error("the index has no space left")]
     Full,

@@ -142,7 +142,8 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
     }));
     let (content, clock) = (house.content.clone(), house.clock.clone());
     let retention = i64::try_from(settings.storage.upload_retention.as_secs()).unwrap_or(i64::MAX);
-    tasks.spawn(every(STALE_UPLOADS, move || {
+    let pause = STALE_UPLOADS.min(settings.storage.upload_retention);
+    tasks.spawn(every(pause, move || {
         let (content, before) = (content.clone(), clock.seconds().saturating_sub(retention));
         async move {
             match content.remove_stale_transfers(before).await {
@@ -175,6 +176,7 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
     }
     let index = Arc::clone(&house.store);
     let content = house.content.clone();
+    let min_free = settings.storage.min_free_bytes;
     let admin = Admin::new(metrics, move || {
         let (index, content) = (Arc::clone(&index), content.clone());
         Box::pin(async move {
@@ -182,7 +184,10 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
             let free = content.free_space().await;
             let mut health = Health { ok: answers.is_ok() && free.is_ok(), ..Health::default() };
             health.details.insert("homes".into(), answers.unwrap_or(0).into());
-            health.details.insert("free_bytes".into(), free.ok().flatten().into());
+            let free = free.ok().flatten();
+            health.details.insert("free_bytes".into(), free.into());
+            let uploads = free.is_none_or(|free| free > min_free);
+            health.details.insert("uploads_taken".into(), uploads.into());
             health
         })
     });

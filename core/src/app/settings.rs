@@ -10,6 +10,7 @@ use crate::dav::DavSettings;
 use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
 use crate::net::{CertSource, NetSettings};
 use crate::ocs::OcsSettings;
+use crate::proto::dav::XmlLimits;
 use crate::storage::Durability;
 use crate::store::sqlite;
 use crate::wire::Network;
@@ -54,10 +55,18 @@ pub(super) fn auth(settings: &Settings, passwords: Passwords) -> AuthSettings {
 pub(super) fn dav(settings: &Settings) -> DavSettings {
     let limits = &settings.limits;
     DavSettings {
-        max_xml_bytes: limits.max_xml_bytes,
+        xml: XmlLimits {
+            bytes: limits.max_xml_bytes,
+            depth: limits.max_xml_depth,
+            properties: limits.max_properties,
+            operators: limits.max_search_operators,
+        },
+        ranges: limits.max_ranges,
         dead_property_bytes: limits.max_dead_property_bytes,
         dead_properties: limits.max_dead_properties,
         search_results: limits.max_search_results,
+        search_timeout: limits.search_timeout,
+        min_free_bytes: settings.storage.min_free_bytes,
         max_file_bytes: settings.storage.max_file,
         windows_compatible: settings.names.windows_compatible,
     }
@@ -94,6 +103,8 @@ pub(super) fn net(settings: &Settings) -> NetSettings {
         header_count: limits.max_headers,
         uri_bytes: limits.max_uri_bytes,
         streams: limits.http2_max_streams,
+        pending_resets: limits.http2_max_pending_resets,
+        local_resets: limits.http2_max_local_resets,
         ..NetSettings::default()
     }
 }
@@ -105,8 +116,6 @@ pub(super) fn admin_net(settings: &Settings) -> NetSettings {
         ..NetSettings::default()
     }
 }
-        pending_resets: limits.http2_max_pending_resets,
-        local_resets: limits.http2_max_local_resets,
 
 pub(super) fn http(settings: &Settings) -> HttpLimits {
     let limits = &settings.limits;

@@ -8,6 +8,7 @@ const RELOADABLE: &[&str] = &[
     "tls.",
     "server.public_url",
     "server.trusted_proxies",
+    "storage.min_free_bytes",
     "storage.default_quota_bytes",
     "storage.max_file_bytes",
     "storage.max_chunk_bytes",

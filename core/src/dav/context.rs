@@ -207,7 +207,7 @@ impl Context<'_> {
     /// The request's body, as far as XML may be long.
     pub(super) async fn read_xml(&self, request: &mut Request) -> Result<Bytes, DavError> {
         let body = std::mem::replace(&mut request.body, Body::from_bytes(""));
-        Ok(body.collect(self.dav.settings.max_xml_bytes).await?)
+        Ok(body.collect(self.dav.settings.xml.bytes).await?)
     }
 
     /// Whether the body is meant to be XML.

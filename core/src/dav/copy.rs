@@ -7,7 +7,7 @@
 //! | destination's parent missing    | 409    | §9.8.5   |
 //! | `Overwrite: F` and it exists    | 412    | §9.8.5   |
 //! | source and destination the same | 403    | §9.8.5   |
-//! | over the quota                  | 507    | §9.8.5   |
+//! | over the quota, disk full       | 507    | §9.8.5   |
 
 use super::DavError;
 use super::context::Context;
@@ -38,6 +38,7 @@ pub(super) async fn copy(context: &Context<'_>, request: &mut Request) -> Result
         Err(_) => 0,
     };
     context.foresee_quota(plan.size.saturating_sub(replaced)).await?;
+    context.dav.require_space(plan.size).await?;
     let (committer, from) = (context.committer(), from.clone());
     let (to, conditions) = (Destination { path, overwrite }, context.conditions.clone());
     let copied = to_the_end(async move {

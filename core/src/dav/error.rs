@@ -205,6 +205,9 @@ impl DavError {
     /// What the client is told. Causes that only the log may see have a fixed text.
     fn message(&self) -> String {
         match self {
+            Self::Content(ContentError::Store(StoreError::TooLong)) => {
+                "The search took too long; ask for less at once".to_owned()
+            }
             Self::Content(
                 ContentError::Storage(_) | ContentError::Store(_) | ContentError::Changed,
             ) => match self.status() {
@@ -329,7 +332,7 @@ fn storage_kind(error: &StorageError) -> (StatusCode, &'static str) {
 
 fn store_kind(error: &StoreError) -> (StatusCode, &'static str) {
     match error {
-        StoreError::Busy => UNAVAILABLE,
+        StoreError::Busy | StoreError::TooLong => UNAVAILABLE,
         StoreError::Full => INSUFFICIENT,
         StoreError::Failed(_) => INTERNAL,
     }

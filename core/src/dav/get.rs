@@ -45,7 +45,7 @@ pub(super) async fn get(context: &Context<'_>, request: &mut Request) -> Result<
     let ranges = match request.header("range") {
         // RFC 9110 §14.2: only GET has ranges.
         Some(value) if request.method == Method::GET && range_counts(request, &open.node) => {
-            parse_range(value, size)
+            parse_range(value, size, context.dav.settings.ranges)
         }
         _ => RangeSet::Whole,
     };

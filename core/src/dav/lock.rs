@@ -52,7 +52,7 @@ pub(super) async fn lock(context: &Context<'_>, request: &mut Request) -> Result
     if body.iter().all(u8::is_ascii_whitespace) {
         return refresh(context, timeout).await;
     }
-    let info = LockInfo::parse(&body)?;
+    let info = LockInfo::parse(&body, &context.dav.settings.xml)?;
     if info.owner_xml.len() > LONGEST_OWNER {
         return Err(DavError::TooLarge);
     }
@@ -191,6 +191,7 @@ async fn refresh(context: &Context<'_>, timeout: i64) -> Result<Reply, DavError>
 /// §7.3: locking an unmapped URL makes an empty resource.
 async fn stage_empty(context: &Context<'_>, request: &Request) -> Result<Put, DavError> {
     context.require_new(&context.path)?;
+    context.dav.require_space(0).await?;
     let described = Described::parse(request)?;
     let expected = Expected { mtime: described.mtime, ..Expected::default() };
     let received = context.dav.content.receive(&mut Body::from_bytes(""), &expected).await?;

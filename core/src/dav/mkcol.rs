@@ -6,6 +6,7 @@
 //! | URL already mapped  | 405    | §9.3.1     |
 //! | parent missing      | 409    | §9.3.1     |
 //! | body not understood | 415    | §9.3.1     |
+//! | disk nearly full    | 507    | §9.3.1     |
 
 use http::StatusCode;
 
@@ -18,13 +19,14 @@ use crate::wire::{Reply, Request};
 pub(super) async fn mkcol(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
     context.require_new(&context.path)?;
     let body = context.read_xml(request).await?;
-    let props = match MkcolBody::parse(&body) {
+    let props = match MkcolBody::parse(&body, &context.dav.settings.xml) {
         Ok(body) => body,
         Err(XmlError::UnsupportedBody) => return Err(DavError::UnsupportedMediaType),
         // A body that is no XML is one that is not understood, too (§9.3.1).
         Err(_) if !context.says_xml(request) => return Err(DavError::UnsupportedMediaType),
         Err(error) => return Err(error.into()),
     };
+    context.dav.require_space(0).await?;
     let changes = proppatch::changes_for_new(context, &props)?;
     let most = context.dav.settings.dead_properties;
     if changes.len() > most {

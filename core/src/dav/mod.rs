@@ -25,11 +25,13 @@ mod put;
 mod relocate;
 mod report;
 mod search;
+mod space;
 mod uploads;
 mod virtual_places;
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use http::Method;
 
@@ -37,6 +39,7 @@ use crate::auth::{Auth, Principal};
 use crate::clock::Clock;
 use crate::content::{Content, to_the_end};
 use crate::ids::Uid;
+use crate::proto::dav::XmlLimits;
 use crate::store::Installation;
 use crate::tree::Tree;
 use crate::wire::{Reply, Request, USER_FIELD};
@@ -47,18 +50,41 @@ use place::Place;
 /// Limits of the room, from `[limits]` and `[storage]`.
 #[derive(Debug, Clone)]
 pub struct DavSettings {
-    /// Greatest XML body in bytes.
-    pub max_xml_bytes: usize,
+    /// What an XML body may ask for.
+    pub xml: XmlLimits,
+    /// Most ranges in one download.
+    pub ranges: usize,
     /// Greatest value of a dead property in bytes.
     pub dead_property_bytes: usize,
     /// Most dead properties of a resource.
     pub dead_properties: usize,
     /// Most results of a search or report in one answer.
     pub search_results: usize,
+    /// How long a search or report may look.
+    pub search_timeout: Duration,
+    /// Free space in bytes that nothing new may take.
+    pub min_free_bytes: u64,
     /// Greatest file in bytes; `None` for no limit.
     pub max_file_bytes: Option<u64>,
     /// New names that Windows cannot store are refused.
     pub windows_compatible: bool,
+}
+
+impl Default for DavSettings {
+    /// The values of `server.toml` at the top of the repository.
+    fn default() -> Self {
+        Self {
+            xml: XmlLimits::default(),
+            ranges: 16,
+            dead_property_bytes: 64 << 10,
+            dead_properties: 100,
+            search_results: 5000,
+            search_timeout: Duration::from_secs(5),
+            min_free_bytes: 256 << 20,
+            max_file_bytes: None,
+            windows_compatible: false,
+        }
+    }
 }
 
 /// The WebDAV room.
@@ -69,6 +95,7 @@ pub struct Dav {
     installation: Installation,
     settings: DavSettings,
     clock: Clock,
+    space: space::Space,
     /// Users whose home was seen to exist.
     homes: RwLock<HashSet<Uid>>,
 }
@@ -83,7 +110,8 @@ impl Dav {
         clock: Clock,
     ) -> Self {
         let installation = tree.store().installation().clone();
-        Self { auth, tree, content, installation, settings, clock, homes: RwLock::default() }
+        let (space, homes) = Default::default();
+        Self { auth, tree, content, installation, settings, clock, space, homes }
     }
 
     /// Answers a request below `/remote.php/`.

@@ -97,6 +97,8 @@ async fn update(
         context.conditions.clone(),
     );
     foreseen.await.map_err(|error| context.refused(error))?;
+    // The new file stands beside the old one for a while.
+    context.dav.require_space(size).await?;
     let content = &context.dav.content;
     // Only over the bytes that were read: a write in between is a failed condition.
     let (received, stamp) =

@@ -45,7 +45,8 @@ pub(super) async fn propfind(
         None => Depth::One,
     };
     let body = context.read_xml(request).await?;
-    let set = PropSet::of(Propfind::parse(&body)?, wants_minimal(request));
+    let set =
+        PropSet::of(Propfind::parse(&body, &context.dav.settings.xml)?, wants_minimal(request));
     let viewer = context.viewer(request).await?;
     let (pieces, found) = list(context, depth, set, viewer);
     // Nothing is answered before the resource was found; after it, errors break the stream.

@@ -30,7 +30,7 @@ pub(super) async fn proppatch(
 ) -> Result<Reply, DavError> {
     context.require_write(&context.path)?;
     let body = context.read_xml(request).await?;
-    let ops = Proppatch::parse(&body)?.ops;
+    let ops = Proppatch::parse(&body, &context.dav.settings.xml)?.ops;
     let is_folder = context.find().await?.0.is_folder();
     let mut changes = Vec::with_capacity(ops.len());
     let mut refused = Vec::new();

@@ -20,6 +20,7 @@ use super::context::Context;
 use crate::content::{ContentError, Expected};
 use crate::proto::checksum::Checksum;
 use crate::proto::mtime::parse_mtime;
+use crate::storage::StorageError;
 use crate::store::nodes::Node;
 use crate::tree::{Put, PutDone, TreeError};
 use crate::wire::{Reply, Request};
@@ -85,17 +86,25 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         return Err(DavError::BadRequest("OC-Total-Length is not the length of the body"));
     }
     let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
-    let room = foresee(context, announced, auto_mkcol).await?;
+    let room = Room {
+        quota: foresee(context, announced, auto_mkcol).await?,
+        file: context.dav.settings.max_file_bytes,
+        // Bytes that are announced are set aside already.
+        disk: context
+            .dav
+            .require_space(announced.unwrap_or(0))
+            .await?
+            .filter(|_| announced.is_none()),
+    };
     let expected = Expected {
         length: announced,
         checksum: described.checksum.clone(),
         mtime: described.mtime,
-        room: smaller(room, context.dav.settings.max_file_bytes),
+        room: room.least(),
     };
     let received = context.dav.content.receive(&mut request.body, &expected).await;
     let received = received.map_err(|error| match error {
-        // What ended the body was the greatest size of a file, not the quota.
-        ContentError::OverQuota if room.is_none() || room > expected.room => DavError::TooLarge,
+        ContentError::OverQuota => room.ended(),
         error => error.into(),
     })?;
     let put = Put {
@@ -152,9 +161,27 @@ pub(super) fn identified(context: &Context<'_>, reply: Reply, node: &Node) -> Re
         .header("oc-etag", &etag)
 }
 
-fn smaller(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (one, other) => one.or(other),
+/// Most bytes that a body may have, and why; `None` for any.
+struct Room {
+    /// What the quota leaves.
+    quota: Option<u64>,
+    /// The greatest file.
+    file: Option<u64>,
+    /// What the disk leaves to a body of unknown length.
+    disk: Option<u64>,
+}
+
+impl Room {
+    fn least(&self) -> Option<u64> {
+        [self.quota, self.file, self.disk].into_iter().flatten().min()
+    }
+
+    /// Why a body was cut that came to the end of the room.
+    fn ended(&self) -> DavError {
+        match self.least() {
+            least if least == self.quota => ContentError::OverQuota.into(),
+            least if least == self.file => DavError::TooLarge,
+            _ => ContentError::Storage(StorageError::Full).into(),
+        }
     }
 }

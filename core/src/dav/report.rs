@@ -20,10 +20,11 @@ pub(super) async fn report(
     request: &mut Request,
 ) -> Result<Reply, DavError> {
     let body = context.read_xml(request).await?;
-    let report = FilterFiles::parse(&body).map_err(|error| match error {
-        XmlError::UnknownReport(_) => DavError::UnknownReport,
-        error => error.into(),
-    })?;
+    let report =
+        FilterFiles::parse(&body, &context.dav.settings.xml).map_err(|error| match error {
+            XmlError::UnknownReport(_) => DavError::UnknownReport,
+            error => error.into(),
+        })?;
     let (node, _) = context.find().await?;
     let rules = report.rules.iter().map(filter).collect();
     let question = Question {
@@ -33,6 +34,7 @@ pub(super) async fn report(
         sort: Vec::new(),
         offset: report.offset.map_or(0, |offset| offset as usize),
         limit: limit(context, report.limit),
+        time: context.dav.settings.search_timeout,
         members_only: false,
     };
     let set = PropSet::exactly(report.props);

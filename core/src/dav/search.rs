@@ -6,10 +6,12 @@
 //! | scope is not the user's                | 409 with `d:search-scope-valid`     | RFC 5323 §2.2  |
 //! | a property that cannot be searched by  | 207; the condition holds for nothing | clients.md: never 400 to unknown names |
 //! | a literal that cannot be read          | 400    | RFC 5323 §5.6                       |
+//! | longer than `search_timeout_secs`      | 503    | threats §6                          |
 
-use http::StatusCode;
+use std::time::Instant;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::DavError;
 use super::context::Context;
@@ -19,8 +21,8 @@ use super::props::{Live, PropSet, Viewer, live};
 use crate::path::DavPath;
 use crate::proto::dates::parse_search_date;
 use crate::proto::dav::{Direction, Multistatus, Op, SearchDepth, SearchRequest, Where};
-use crate::store;
 use crate::store::search::{Filter, Order, Question, SortKey};
+use crate::store::{self, StoreError};
 use crate::tree::{TreeError, listed_at};
 use crate::wire::{Reply, ReplyBody, Request};
 
@@ -29,7 +31,7 @@ pub(super) async fn search(
     request: &mut Request,
 ) -> Result<Reply, DavError> {
     let body = context.read_xml(request).await?;
-    let wanted = SearchRequest::parse(&body)?;
+    let wanted = SearchRequest::parse(&body, &context.dav.settings.xml)?;
     let scope = scope(context, &wanted.scope.href)?;
     let set = PropSet::exactly(wanted.select);
     let viewer = context.viewer(request).await?;
@@ -53,6 +55,7 @@ pub(super) async fn search(
             .collect(),
         offset: wanted.offset.map_or(0, |offset| offset as usize),
         limit: limit(context, wanted.limit),
+        time: context.dav.settings.search_timeout,
         members_only: wanted.scope.depth == SearchDepth::One,
     };
     let found = run(context, question, set, viewer, scope).await?;
@@ -88,8 +91,12 @@ pub(super) async fn run(
     let (wants, now) = (set.wants(), context.dav.clock.seconds());
     let owner = context.principal.uid.clone();
     let found = store::read(context.dav.tree.store(), move |tx| {
+        let began = Instant::now();
         let mut out = Multistatus::begin();
         for (node, below) in tx.search(&question)? {
+            if began.elapsed() >= question.time {
+                return Err(StoreError::TooLong.into());
+            }
             let Ok(below) = DavPath::from_decoded(&below) else { continue };
             let path = below.segments().try_fold(scope.clone(), |path, name| path.join(name));
             let Ok(path) = path else { continue };

@@ -57,7 +57,7 @@ async fn propfind(
         depth => depth.unwrap_or(Depth::One),
     };
     let body = context.read_xml(request).await?;
-    let wanted = match Propfind::parse(&body)? {
+    let wanted = match Propfind::parse(&body, &context.dav.settings.xml)? {
         Propfind::Prop(names) => names,
         Propfind::AllProp { .. } | Propfind::PropNames => {
             vec![PropName::new(DAV, "resourcetype"), PropName::new(DAV, "displayname")]

@@ -158,7 +158,7 @@ impl From<AppPasswordError> for OcsError {
 impl From<StoreError> for OcsError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy => Self::Busy,
+            StoreError::Busy | StoreError::TooLong => Self::Busy,
             StoreError::Full => Self::Full,
             StoreError::Failed(why) => {
                 tracing::error!(why, "the index failed");

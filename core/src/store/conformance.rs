@@ -78,6 +78,7 @@ macro_rules! conformance {
             ],
             search: [
                 filters_choose,
+                a_search_ends_when_its_time_is_over,
                 results_are_sorted_and_paged,
                 deep_questions_give_paths_and_flat_ones_members,
                 long_and_hostile_questions_are_only_questions,

@@ -1,5 +1,7 @@
 //! Finding nodes by what is in their rows, for SEARCH and `oc:filter-files`.
 
+use std::time::Duration;
+
 use super::StoreError;
 use super::nodes::Node;
 use crate::ids::{NodeId, Uid};
@@ -79,6 +81,8 @@ pub struct Question {
     pub offset: usize,
     /// Greatest number of results.
     pub limit: usize,
+    /// How long the answer may take.
+    pub time: Duration,
     /// Members only (depth 1) instead of all below.
     pub members_only: bool,
 }
@@ -89,6 +93,6 @@ pub trait SearchRead {
     /// not in the tree.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::TooLong`] if it takes longer than `question.time`, and others.
     fn search(&mut self, question: &Question) -> Result<Vec<(Node, String)>, StoreError>;
 }

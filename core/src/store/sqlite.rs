@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod search;
 mod uploads;
+mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -193,10 +194,11 @@ fn make_private(path: &Path) -> Result<(), OpenError> {
 /// and turns a failing disk into a signal.
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    let mut conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     functions::register(&conn)?;
+    watch::register(&mut conn)?;
     Ok(conn)
 }
 

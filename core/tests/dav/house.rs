@@ -115,14 +115,7 @@ impl House {
         let auth =
             Auth::new(Arc::clone(&store), Vec::new(), AuthSettings::default(), clock.clone());
         let auth = Arc::new(auth);
-        let mut settings = DavSettings {
-            max_xml_bytes: 1 << 20,
-            dead_property_bytes: 64 << 10,
-            dead_properties: 100,
-            search_results: 5000,
-            max_file_bytes: None,
-            windows_compatible: false,
-        };
+        let mut settings = DavSettings::default();
         change(&mut settings);
         let dav = Dav::new(Arc::clone(&auth), tree, content, settings, clock.clone());
         let mut house = Self {

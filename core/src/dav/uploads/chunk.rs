@@ -21,11 +21,12 @@ pub(super) async fn put(
         upload.foresee(request, total).await?;
     }
     let length = request.content_length();
+    let disk = upload.dav.require_space(length.unwrap_or(0)).await?.filter(|_| length.is_none());
     let expected = ChunkExpected {
         length,
         offset: offset(request, chunk, length)?,
         total,
-        room: room(upload, request).await?,
+        room: room(upload, request).await?.into_iter().chain(disk).min(),
     };
     let stored = upload.dav.content.put_chunk(
         &upload.principal.uid,

@@ -12,7 +12,7 @@
 //! | `If-Match`, `If` about the destination fail  | 412, the chunks stay | clients.md §13  |
 //! | `Overwrite: F` and it exists                 | 412    | RFC 4918 §9.9.4               |
 //! | locked                                       | 423    | clients.md §13                |
-//! | over the quota                               | 507    | clients.md §13                |
+//! | over the quota, disk full                    | 507    | clients.md §13                |
 
 use super::{Upload, total_length};
 use crate::content::{Expected, to_the_end};
@@ -49,6 +49,10 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
             files.foresee_quota(transfer.size()).await?;
         }
         Err(error) => return Err(files.refused(error)),
+    }
+    if transfer.chunks.iter().any(|chunk| chunk.parked.is_some()) {
+        // Only then are their bytes written once more.
+        upload.dav.require_space(transfer.size()).await?;
     }
     let expected = Expected {
         length: total_length(request)?,

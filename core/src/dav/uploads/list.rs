@@ -100,8 +100,8 @@ fn depth(request: &Request) -> Result<Depth, DavError> {
 
 async fn answer(dav: &Dav, entries: &[Entry], request: &mut Request) -> Result<Reply, DavError> {
     let body = std::mem::replace(&mut request.body, Body::from_bytes(""));
-    let body = body.collect(dav.settings.max_xml_bytes).await?;
-    let wanted = match Propfind::parse(&body)? {
+    let body = body.collect(dav.settings.xml.bytes).await?;
+    let wanted = match Propfind::parse(&body, &dav.settings.xml)? {
         Propfind::Prop(names) => names,
         Propfind::AllProp { .. } | Propfind::PropNames => {
             ["getlastmodified", "getcontentlength", "resourcetype"]

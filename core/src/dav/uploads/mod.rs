@@ -6,6 +6,7 @@
 //! | `PUT` chunk                               | 201 new, 204 replaced | clients.md §13         |
 //! | `PUT` into a missing transfer             | 404    | recorded server                       |
 //! | chunk's offset overlaps, lies             | 400    | design §4                             |
+//! | over the quota, disk full                 | 507    | threats §1                            |
 //! | `PROPFIND` transfer                       | 207 with the chunks   | all apps' resume       |
 //! | `MOVE .file`                              | see [`close`]         |                        |
 //! | `DELETE` transfer or chunk                | 204, 404              | desktop, rclone        |
@@ -78,6 +79,7 @@ async fn begin(upload: &Upload<'_>, request: &Request) -> Result<Reply, DavError
     if let Some(total) = total {
         upload.foresee(request, total).await?;
     }
+    upload.dav.require_space(0).await?;
     let (uid, name) = (&upload.principal.uid, upload.transfer);
     upload.dav.content.begin_transfer(uid, name, total).await?;
     Ok(Reply::empty(StatusCode::CREATED))

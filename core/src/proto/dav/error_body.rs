@@ -101,6 +101,7 @@ pub fn error_body(exception: &str, message: &str, condition: Option<Condition>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::dav::XmlLimits;
 
     #[test]
     fn bodies_are_those_of_the_recorded_server() {
@@ -153,7 +154,9 @@ mod tests {
             Condition::SearchScopeValid,
         ] {
             let name = condition.parts().0;
-            let root = Element::parse(&error_body("E", "m", Some(condition))).unwrap();
+            let root =
+                Element::parse(&error_body("E", "m", Some(condition)), &XmlLimits::default())
+                    .unwrap();
             assert!(root.child(DAV, name).is_some(), "{name}");
         }
     }

@@ -2,7 +2,7 @@
 //! `apps/dav/lib/Connector/Sabre/FilesReportPlugin.php`). iOS lists favourites with it.
 
 use super::names::{DAV, OC, PropName};
-use super::xml::{Element, XmlError, is_blank, prop_names};
+use super::xml::{Element, XmlError, XmlLimits, is_blank, prop_names};
 
 /// One rule; a file must match all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +38,16 @@ impl FilterFiles {
     ///
     /// # Errors
     /// [`XmlError::UnknownReport`] for another report (415), others are 400.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
         if is_blank(body) {
             return Err(XmlError::Empty);
         }
-        let root = Element::parse(body)?;
+        let root = Element::parse(body, limits)?;
         if !root.is(OC, "filter-files") {
             return Err(XmlError::UnknownReport(root.name()));
         }
-        let props = root.child(DAV, "prop").map(prop_names).transpose()?.unwrap_or_default();
+        let props = root.child(DAV, "prop").map(|prop| prop_names(prop, limits)).transpose()?;
+        let props = props.unwrap_or_default();
         let rules = root.child(OC, "filter-rules").into_iter().flat_map(Element::elements);
         let rules: Vec<_> = rules.map(rule).take(MAX_RULES + 1).collect();
         if rules.len() > MAX_RULES {
@@ -96,7 +97,7 @@ mod tests {
             limit: None,
             offset: None,
         };
-        assert_eq!(FilterFiles::parse(body.as_bytes()), Ok(expected));
+        assert_eq!(FilterFiles::parse(body.as_bytes(), &XmlLimits::default()), Ok(expected));
     }
 
     #[test]
@@ -104,7 +105,8 @@ mod tests {
         let body = |inside: &str| {
             format!(r#"<filter-files xmlns="http://owncloud.org/ns">{inside}</filter-files>"#)
         };
-        let parse = |inside: &str| FilterFiles::parse(body(inside).as_bytes());
+        let parse =
+            |inside: &str| FilterFiles::parse(body(inside).as_bytes(), &XmlLimits::default());
         let found = parse(
             "<filter-rules><systemtag>7</systemtag><favorite>0</favorite><circle>c</circle>\
              </filter-rules><search><limit>20</limit><offset>40</offset></search>",
@@ -121,6 +123,6 @@ mod tests {
     fn another_report_is_named() {
         let body = br#"<?xml version="1.0"?><oc:foo xmlns:oc="http://owncloud.org/ns"/>"#;
         let expected = XmlError::UnknownReport(PropName::new(OC, "foo"));
-        assert_eq!(FilterFiles::parse(body), Err(expected));
+        assert_eq!(FilterFiles::parse(body, &XmlLimits::default()), Err(expected));
     }
 }

@@ -195,7 +195,7 @@ fn push_user_lock(body: &mut PropBody, lock: &UserLock<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Element;
+    use super::super::{Element, XmlLimits};
     use super::*;
 
     const BEGIN: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:prop xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\" xmlns:oc=\"http://owncloud.org/ns\" xmlns:nc=\"http://nextcloud.org/ns\">";
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn supported_locks_are_both_scopes() {
         let body = format!(r#"<d:supportedlock xmlns:d="DAV:">{SUPPORTED_LOCK}</d:supportedlock>"#);
-        let root = Element::parse(body.as_bytes()).unwrap();
+        let root = Element::parse(body.as_bytes(), &XmlLimits::default()).unwrap();
         assert_eq!(root.elements().count(), 2);
     }
 }

@@ -2,7 +2,7 @@
 //! looks first, here that is [`XmlError::Empty`].
 
 use super::names::DAV;
-use super::xml::{Element, XmlError};
+use super::xml::{Element, XmlError, XmlLimits};
 
 /// RFC 4918 §6.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,8 @@ impl LockInfo {
     ///
     /// # Errors
     /// [`XmlError`], all 400; also for any type but `d:write`.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        let root = Element::parse_root(body, "lockinfo")?;
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
+        let root = Element::parse_root(body, "lockinfo", limits)?;
         let inside = |name: &str| root.child(DAV, name).and_then(|found| found.elements().next());
         if !inside("locktype").is_some_and(|kind| kind.is(DAV, "write")) {
             return Err(XmlError::Invalid("only write locks are known"));
@@ -79,7 +79,7 @@ mod tests {
             (r#"<d:lockinfo xmlns:d="DAV:"/>"#, None, "§14.11"),
             ("", None, "a refresh, which is the caller's"),
         ] {
-            let found = LockInfo::parse(body.as_bytes()).ok();
+            let found = LockInfo::parse(body.as_bytes(), &XmlLimits::default()).ok();
             let expected =
                 expected.map(|(scope, owner)| LockInfo { scope, owner_xml: owner.to_owned() });
             assert_eq!(found, expected, "{body} ({source})");

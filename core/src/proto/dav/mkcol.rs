@@ -9,7 +9,7 @@
 
 use super::names::DAV;
 use super::proppatch::{PropOp, set};
-use super::xml::{Element, MAX_PROPERTIES, XmlError, is_blank};
+use super::xml::{Element, XmlError, XmlLimits, is_blank};
 
 /// What the new collection starts with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,14 +24,14 @@ impl MkcolBody {
     ///
     /// # Errors
     /// [`XmlError::UnsupportedBody`] is 415, others are 400.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
         if is_blank(body) {
             return Ok(Self::default());
         }
         if !looks_like_xml(body) {
             return Err(XmlError::UnsupportedBody);
         }
-        let root = Element::parse(body)?;
+        let root = Element::parse(body, limits)?;
         if !root.is(DAV, "mkcol") {
             return Err(XmlError::UnsupportedBody);
         }
@@ -42,9 +42,9 @@ impl MkcolBody {
             }
             ops.extend(step.child(DAV, "prop").into_iter().flat_map(Element::elements).map(set));
         }
-        match ops.len() {
-            0..=MAX_PROPERTIES => Ok(Self { set: ops }),
-            _ => Err(XmlError::TooMany("properties")),
+        match ops.len() > limits.properties {
+            true => Err(XmlError::TooMany("properties")),
+            false => Ok(Self { set: ops }),
         }
     }
 }
@@ -76,9 +76,13 @@ mod tests {
                 "RFC 5689 §5.1: set alone",
             ),
         ] {
-            let found = MkcolBody::parse(body.as_bytes()).map(|body| body.set.len());
+            let found =
+                MkcolBody::parse(body.as_bytes(), &XmlLimits::default()).map(|body| body.set.len());
             assert_eq!(found, expected, "{body} ({source})");
         }
-        assert!(matches!(MkcolBody::parse(b"<x"), Err(XmlError::Malformed(_))));
+        assert!(matches!(
+            MkcolBody::parse(b"<x", &XmlLimits::default()),
+            Err(XmlError::Malformed(_))
+        ));
     }
 }

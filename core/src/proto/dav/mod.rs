@@ -33,4 +33,4 @@ pub use propfind::Propfind;
 pub use proppatch::{PropOp, Proppatch};
 pub use search::{Direction, Op, Order, Scope, SearchDepth, SearchRequest, Where};
 pub use tag::Tag;
-pub use xml::{Element, XmlError};
+pub use xml::{Element, XmlError, XmlLimits};

@@ -9,7 +9,7 @@
 //! | none of these, or two of them | 400                        | §14.20 |
 
 use super::names::{DAV, PropName};
-use super::xml::{Element, XmlError, is_blank, prop_names};
+use super::xml::{Element, XmlError, XmlLimits, is_blank, prop_names};
 
 /// What a client wants to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +30,18 @@ impl Propfind {
     ///
     /// # Errors
     /// [`XmlError`], all 400.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
         if is_blank(body) {
             return Ok(Self::AllProp { include: Vec::new() });
         }
-        let root = Element::parse_root(body, "propfind")?;
+        let root = Element::parse_root(body, "propfind", limits)?;
         let mut found = None;
         for element in root.elements().filter(|element| element.namespace() == DAV) {
             let meaning = match element.local() {
-                "prop" => Self::Prop(prop_names(element)?),
+                "prop" => Self::Prop(prop_names(element, limits)?),
                 "allprop" => {
-                    let include = root.child(DAV, "include").map(prop_names).transpose()?;
+                    let include = root.child(DAV, "include");
+                    let include = include.map(|named| prop_names(named, limits)).transpose()?;
                     Self::AllProp { include: include.unwrap_or_default() }
                 }
                 "propname" => Self::PropNames,
@@ -104,14 +105,21 @@ mod tests {
                 "litmus propfind_invalid2",
             ),
         ] {
-            assert_eq!(Propfind::parse(body.as_bytes()).ok(), expected, "{body} ({source})");
+            assert_eq!(
+                Propfind::parse(body.as_bytes(), &XmlLimits::default()).ok(),
+                expected,
+                "{body} ({source})"
+            );
         }
     }
 
     #[test]
     fn the_wrong_root_is_named_as_the_recorded_server_does() {
-        let error =
-            Propfind::parse(br#"<?xml version="1.0"?><d:foo xmlns:d="DAV:"/>"#).unwrap_err();
+        let error = Propfind::parse(
+            br#"<?xml version="1.0"?><d:foo xmlns:d="DAV:"/>"#,
+            &XmlLimits::default(),
+        )
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             "Expected {DAV:}propfind but received {DAV:}foo as the root element"
@@ -136,7 +144,10 @@ mod tests {
             PropName::new(NC, "is-encrypted"),
             PropName::new(OCS, "share-permissions"),
         ];
-        assert_eq!(Propfind::parse(desktop.as_bytes()), Ok(Propfind::Prop(expected)));
+        assert_eq!(
+            Propfind::parse(desktop.as_bytes(), &XmlLimits::default()),
+            Ok(Propfind::Prop(expected))
+        );
 
         let ios = r#"<?xml version="1.0" encoding="UTF-8"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns" xmlns:nc="http://nextcloud.org/ns" xmlns:ocs="http://open-collaboration-services.org/ns" xmlns:ocm="http://open-cloud-mesh.org/ns"><d:prop><d:displayname /><nc:lock-time/><share-permissions xmlns="http://open-collaboration-services.org/ns"/><ocm:share-permissions/></d:prop></d:propfind>"#;
         let expected = vec![
@@ -145,7 +156,10 @@ mod tests {
             PropName::new(OCS, "share-permissions"),
             PropName::new(OCM, "share-permissions"),
         ];
-        assert_eq!(Propfind::parse(ios.as_bytes()), Ok(Propfind::Prop(expected)));
+        assert_eq!(
+            Propfind::parse(ios.as_bytes(), &XmlLimits::default()),
+            Ok(Propfind::Prop(expected))
+        );
 
         // rclone, backend/webdav (vendor nextcloud).
         let rclone = r#"<?xml version="1.0"?>
@@ -161,7 +175,9 @@ mod tests {
  </d:prop>
 </d:propfind>
 "#;
-        let Propfind::Prop(props) = Propfind::parse(rclone.as_bytes()).unwrap() else {
+        let Propfind::Prop(props) =
+            Propfind::parse(rclone.as_bytes(), &XmlLimits::default()).unwrap()
+        else {
             panic!("not a list of properties")
         };
         assert_eq!(props.len(), 7);
@@ -174,7 +190,10 @@ mod tests {
             let props: String = (0..count).map(|n| format!("<d:p{n}/>")).collect();
             format!(r#"<d:propfind xmlns:d="DAV:"><d:prop>{props}</d:prop></d:propfind>"#)
         };
-        assert!(Propfind::parse(body(1000).as_bytes()).is_ok());
-        assert_eq!(Propfind::parse(body(1001).as_bytes()), Err(XmlError::TooMany("properties")));
+        assert!(Propfind::parse(body(1000).as_bytes(), &XmlLimits::default()).is_ok());
+        assert_eq!(
+            Propfind::parse(body(1001).as_bytes(), &XmlLimits::default()),
+            Err(XmlError::TooMany("properties"))
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The body of `PROPPATCH` (RFC 4918 §9.2, §14.19): what to set and remove, in document order.
 
 use super::names::{DAV, PropName};
-use super::xml::{Element, MAX_PROPERTIES, XmlError};
+use super::xml::{Element, XmlError, XmlLimits};
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl Proppatch {
     ///
     /// # Errors
     /// [`XmlError`], all 400.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        let root = Element::parse_root(body, "propertyupdate")?;
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
+        let root = Element::parse_root(body, "propertyupdate", limits)?;
         let mut ops = Vec::new();
         for step in root.elements() {
             let props = step.child(DAV, "prop").into_iter().flat_map(Element::elements);
@@ -52,8 +52,8 @@ impl Proppatch {
         }
         match ops.len() {
             0 => Err(XmlError::Invalid("propertyupdate changes nothing")),
-            1..=MAX_PROPERTIES => Ok(Self { ops }),
-            _ => Err(XmlError::TooMany("properties")),
+            many if many > limits.properties => Err(XmlError::TooMany("properties")),
+            _ => Ok(Self { ops }),
         }
     }
 }
@@ -73,7 +73,11 @@ mod tests {
             PropOp::Set { name, element } => format!("+{name}={}", element.inner_xml()),
             PropOp::Remove(name) => format!("-{name}"),
         };
-        Ok(Proppatch::parse(body.as_bytes())?.ops.iter().map(shown).collect())
+        Ok(Proppatch::parse(body.as_bytes(), &XmlLimits::default())?
+            .ops
+            .iter()
+            .map(shown)
+            .collect())
     }
 
     #[test]

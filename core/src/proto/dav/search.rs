@@ -1,16 +1,15 @@
 //! The body of `SEARCH`: `d:basicsearch` (RFC 5323 §5) as the Android and iOS apps use it.
 //!
-//! Operators may be nested [`MAX_OPERATOR_DEPTH`] deep and be [`MAX_OPERATORS`] in number.
+//! Operators may be nested [`XmlLimits::operators`] deep and be [`MAX_OPERATORS`] in number, or as
+//! many as may be nested if that is more.
 //! COMPAT(android): some properties come in the wrong namespace (`oc:has-preview`,
 //! `http://nextcloud.com/ns`, none at all); known local names are put right, see [`repaired`].
 
 use std::collections::HashSet;
 
 use super::names::{DAV, NC, OC, PropName};
-use super::xml::{Element, XmlError, prop_names};
+use super::xml::{Element, XmlError, XmlLimits, prop_names};
 
-/// Deepest nesting of operators in `d:where`.
-const MAX_OPERATOR_DEPTH: usize = 16;
 /// Most operators in `d:where`.
 const MAX_OPERATORS: usize = 100;
 /// Most keys in `d:orderby`.
@@ -117,17 +116,18 @@ impl SearchRequest {
     ///
     /// # Errors
     /// [`XmlError`], all 400.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        let root = Element::parse_root(body, "searchrequest")?;
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
+        let root = Element::parse_root(body, "searchrequest", limits)?;
         let query =
             root.child(DAV, "basicsearch").ok_or(XmlError::Invalid("only basicsearch is known"))?;
         let select = query.child(DAV, "select").and_then(|select| select.child(DAV, "prop"));
-        let select = select.map(prop_names).transpose()?.unwrap_or_default();
+        let select = select.map(|prop| prop_names(prop, limits)).transpose()?.unwrap_or_default();
         let limit = query.child(DAV, "limit");
+        let wanted = query.child(DAV, "where");
         Ok(Self {
             select: repaired_once(select),
             scope: scope(query)?,
-            filter: query.child(DAV, "where").map(filter).transpose()?.flatten(),
+            filter: wanted.map(|wanted| filter(wanted, limits)).transpose()?.flatten(),
             order: query.child(DAV, "orderby").map(orders).transpose()?.unwrap_or_default(),
             limit: number(limit, "nresults")?,
             offset: number(limit, "firstresult")?,
@@ -181,9 +181,9 @@ fn orders(orderby: &Element) -> Result<Vec<Order>, XmlError> {
 }
 
 /// More than one condition in `d:where` means all of them.
-fn filter(filter: &Element) -> Result<Option<Where>, XmlError> {
-    let mut left = MAX_OPERATORS;
-    let mut found = operands(filter, MAX_OPERATOR_DEPTH, &mut left)?;
+fn filter(filter: &Element, limits: &XmlLimits) -> Result<Option<Where>, XmlError> {
+    let mut left = MAX_OPERATORS.max(limits.operators);
+    let mut found = operands(filter, limits.operators, &mut left)?;
     Ok(if found.len() > 1 { Some(Where::And(found)) } else { found.pop() })
 }
 

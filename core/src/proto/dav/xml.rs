@@ -1,6 +1,6 @@
 //! A document as an owned tree of elements, names resolved.
 //!
-//! A parsed tree is at most [`MAX_DEPTH`] deep, so nothing that walks it can run away; the reader
+//! A parsed tree is at most [`XmlLimits::depth`] deep, so nothing that walks it can run away; the reader
 //! and the writer of this module keep their own stacks all the same. No DTD, no entities but the
 //! five of XML, UTF-8 alone.
 
@@ -12,18 +12,37 @@ use std::sync::Arc;
 
 use super::names::{self, PropName};
 
-/// Longest document, in bytes.
-pub const MAX_BYTES: usize = 1 << 20;
-/// Deepest nesting; the root is 1.
-pub const MAX_DEPTH: usize = 64;
-/// Most elements in a document: a megabyte of `<a/>` would cost some forty in memory.
-pub const MAX_ELEMENTS: usize = 20_000;
 /// Most attributes of an element, declarations of namespaces included.
 pub const MAX_ATTRIBUTES: usize = 64;
 /// Longest name, prefix or namespace, in bytes.
 pub const MAX_NAME_BYTES: usize = 1024;
-/// Most properties named in a request.
-pub const MAX_PROPERTIES: usize = 1000;
+
+/// How much a document may ask of the server (`threats` §6), from `[limits]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XmlLimits {
+    /// Longest document, in bytes.
+    pub bytes: usize,
+    /// Deepest nesting of elements; the root is 1.
+    pub depth: usize,
+    /// Most properties named in a request.
+    pub properties: usize,
+    /// Deepest nesting of operators in a search.
+    pub operators: usize,
+}
+
+impl Default for XmlLimits {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, depth: 64, properties: 1000, operators: 16 }
+    }
+}
+
+impl XmlLimits {
+    /// Most elements in a document: a megabyte of `<a/>` would cost some forty in memory. Enough
+    /// for every property to have some inside.
+    fn elements(&self) -> usize {
+        self.properties.saturating_mul(20).max(20_000)
+    }
+}
 
 /// Why a body was refused. All are 400, but [`UnsupportedBody`](Self::UnsupportedBody) and
 /// [`UnknownReport`](Self::UnknownReport), which are 415.
@@ -32,9 +51,9 @@ pub enum XmlError {
     /// A body is needed and there is none.
     #[error("the request has no body")]
     Empty,
-    /// More than [`MAX_BYTES`].
-    #[error("the body is longer than {MAX_BYTES} bytes")]
-    TooLarge,
+    /// More than so many bytes.
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
     /// Bytes that are not UTF-8, or a declaration of another encoding.
     #[error("the body is not UTF-8")]
     NotUtf8,
@@ -47,9 +66,9 @@ pub enum XmlError {
     /// A prefix that is not declared, or declared as nothing.
     #[error("namespace prefix {0} is not declared")]
     UndeclaredPrefix(String),
-    /// Deeper than [`MAX_DEPTH`].
-    #[error("the document is nested deeper than {MAX_DEPTH} elements")]
-    TooDeep,
+    /// Deeper than so many elements.
+    #[error("the document is nested deeper than {0} elements")]
+    TooDeep(usize),
     /// More of something than a request needs.
     #[error("too many {0}")]
     TooMany(&'static str),
@@ -109,16 +128,20 @@ impl Element {
     ///
     /// # Errors
     /// [`XmlError`] for all that is not a small well-formed document without a DTD.
-    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        read::document(body)
+    pub fn parse(body: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
+        read::document(body, limits)
     }
 
     /// Reads a document whose root must be `{DAV:}expected`.
-    pub(super) fn parse_root(body: &[u8], expected: &'static str) -> Result<Self, XmlError> {
+    pub(super) fn parse_root(
+        body: &[u8],
+        expected: &'static str,
+        limits: &XmlLimits,
+    ) -> Result<Self, XmlError> {
         if is_blank(body) {
             return Err(XmlError::Empty);
         }
-        let root = Self::parse(body)?;
+        let root = Self::parse(body, limits)?;
         match root.is(names::DAV, expected) {
             true => Ok(root),
             false => Err(XmlError::UnexpectedRoot { expected, found: root.name() }),
@@ -204,11 +227,11 @@ pub(super) fn is_blank(body: &[u8]) -> bool {
 }
 
 /// The names of the properties in a `d:prop`, each once, in order.
-pub(super) fn prop_names(prop: &Element) -> Result<Vec<PropName>, XmlError> {
+pub(super) fn prop_names(prop: &Element, limits: &XmlLimits) -> Result<Vec<PropName>, XmlError> {
     let mut seen = std::collections::HashSet::new();
     let names: Vec<_> =
         prop.elements().map(Element::name).filter(|name| seen.insert(name.clone())).collect();
-    match names.len() > MAX_PROPERTIES {
+    match names.len() > limits.properties {
         true => Err(XmlError::TooMany("properties")),
         false => Ok(names),
     }

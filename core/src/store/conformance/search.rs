@@ -1,12 +1,13 @@
 //! Searching.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Bed, file, folder, home, insert, read, uid, write};
 use crate::ids::NodeId;
-use crate::store::Store;
 use crate::store::nodes::Node;
 use crate::store::search::{Filter, Order, Question, SortKey};
+use crate::store::{Store, StoreError};
 
 /// A small tree: `Über.jpg`, `notes.md`, `sub/photo.JPG`, `sub/deep/100%.txt`; bob's `other.jpg`.
 /// Gives the root and the id of `notes.md`.
@@ -36,6 +37,7 @@ fn question(below: NodeId, filter: Filter) -> Question {
         sort: Vec::new(),
         offset: 0,
         limit: 99,
+        time: Duration::from_secs(60),
         members_only: false,
     }
 }
@@ -109,6 +111,22 @@ pub(crate) fn results_are_sorted_and_paged(bed: &impl Bed) {
         let page = Question { offset: 1, limit: 2, ..all };
         assert_eq!(paths(&store, &page), expected[1..3], "{sort:?}");
     }
+}
+
+pub(crate) fn a_search_ends_when_its_time_is_over(bed: &impl Bed) {
+    let store = bed.open();
+    let root = home(&store, "alice").root;
+    for i in 0..1000 {
+        insert(&store, file(root, &format!("{i}.txt")));
+    }
+    let none = Filter::NameLike("%no%".to_owned());
+    let question = Question { time: Duration::ZERO, ..question(root, none) };
+    let mut reader = store.reader().unwrap();
+    assert!(matches!(reader.search(&question), Err(StoreError::TooLong)));
+    // Nothing of it stays with the snapshot or the thread.
+    let patient = Question { time: Duration::from_secs(60), ..question };
+    assert_eq!(reader.search(&patient).unwrap(), []);
+    assert_eq!(reader.child_count(root).unwrap(), 1000);
 }
 
 pub(crate) fn deep_questions_give_paths_and_flat_ones_members(bed: &impl Bed) {

@@ -62,6 +62,7 @@ pub(crate) fn what_is_detached_is_out_of_all_lists(bed: &impl Bed) {
         sort: Vec::new(),
         offset: 0,
         limit: 99,
+        time: std::time::Duration::from_secs(60),
         members_only: false,
     };
     let token = format!("urn:{inner}");

@@ -1,6 +1,7 @@
 //! Questions, asked of each node below a folder in turn.
 
 use std::cmp::Ordering;
+use std::time::Instant;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -15,7 +16,8 @@ impl SearchRead for State {
     fn search(&mut self, question: &Question) -> Result<Vec<(Node, String)>, StoreError> {
         let mut found = Vec::new();
         if self.is_attached(question.below) {
-            self.walk(question, question.below, "", &mut found);
+            let until = Instant::now() + question.time;
+            self.walk(question, until, question.below, "", &mut found)?;
         }
         found.sort_by(|(a, _), (b, _)| order(&question.sort, a, b));
         Ok(found.into_iter().skip(question.offset).take(question.limit).collect())
@@ -26,19 +28,24 @@ impl State {
     fn walk(
         &self,
         question: &Question,
+        until: Instant,
         folder: NodeId,
         prefix: &str,
         found: &mut Vec<(Node, String)>,
-    ) {
+    ) -> Result<(), StoreError> {
         for node in self.members(folder) {
+            if Instant::now() >= until {
+                return Err(StoreError::TooLong);
+            }
             let path = format!("{prefix}{}", node.name);
             if !question.members_only {
-                self.walk(question, node.id, &format!("{path}/"), found);
+                self.walk(question, until, node.id, &format!("{path}/"), found)?;
             }
             if self.holds(&question.filter, node, &question.user) {
                 found.push((node.clone(), path));
             }
         }
+        Ok(())
     }
 
     fn holds(&self, filter: &Filter, node: &Node, user: &Uid) -> bool {

@@ -61,6 +61,8 @@ pub(super) trait Rows {
 /// The port's error of an SQLite error.
 pub(super) fn failure(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
+        // Nothing but the watch over searches interrupts.
+        Some(ErrorCode::OperationInterrupted) => StoreError::TooLong,
         Some(ErrorCode::DiskFull) => StoreError::Full,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
         _ => StoreError::Failed(error.to_string()),

@@ -5,6 +5,7 @@ use rusqlite::{Row, params_from_iter};
 
 use super::nodes::{is_attached, node, select_node};
 use super::rows::{Rows, count};
+use super::watch::Watch;
 use crate::ids::Uid;
 use crate::store::StoreError;
 use crate::store::nodes::Node;
@@ -33,6 +34,7 @@ impl<T: Rows> SearchRead for T {
         }
         let sql = Sql::of(question);
         let found = |row: &Row<'_>| Ok((node(row)?, row.get(PATH)?));
+        let _watch = Watch::begin(question.time);
         // Not kept prepared: no two questions are alike.
         let rows = || {
             let mut statement = self.conn().prepare(&sql.text)?;

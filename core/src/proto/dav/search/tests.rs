@@ -3,10 +3,13 @@
 use super::*;
 
 fn parse(inside: &str) -> Result<SearchRequest, XmlError> {
-    let body = format!(
+    SearchRequest::parse(body(inside).as_bytes(), &XmlLimits::default())
+}
+
+fn body(inside: &str) -> String {
+    format!(
         r#"<?xml version="1.0"?><d:searchrequest xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns" xmlns:nc="http://nextcloud.org/ns"><d:basicsearch>{inside}</d:basicsearch></d:searchrequest>"#
-    );
-    SearchRequest::parse(body.as_bytes())
+    )
 }
 
 const FROM: &str =
@@ -132,6 +135,18 @@ fn operators_are_bounded_in_depth_and_number() {
 }
 
 #[test]
+fn the_bounds_of_operators_can_be_raised() {
+    let limits = XmlLimits { operators: 256, depth: 300, ..XmlLimits::default() };
+    let nested = |n: usize| {
+        let (open, close) = ("<d:not>".repeat(n - 1), "</d:not>".repeat(n - 1));
+        body(&format!("{FROM}<d:where>{open}<d:is-collection/>{close}</d:where>"))
+    };
+    assert!(SearchRequest::parse(nested(256).as_bytes(), &limits).is_ok());
+    let found = SearchRequest::parse(nested(257).as_bytes(), &limits);
+    assert!(matches!(found, Err(XmlError::TooMany(_))));
+}
+
+#[test]
 fn scopes_and_limits() {
     let scope = |inside: &str| parse(&format!("<d:from>{inside}</d:from>")).map(|s| s.scope);
     let depth = |text: &str| {
@@ -174,9 +189,12 @@ fn android_asks_for_properties_in_wrong_namespaces() {
 fn another_search_is_refused() {
     let body = r#"<d:query-schema-discovery xmlns:d="DAV:"/>"#;
     assert!(matches!(
-        SearchRequest::parse(body.as_bytes()),
+        SearchRequest::parse(body.as_bytes(), &XmlLimits::default()),
         Err(XmlError::UnexpectedRoot { expected: "searchrequest", .. })
     ));
     let body = r#"<d:searchrequest xmlns:d="DAV:"><d:xpath/></d:searchrequest>"#;
-    assert!(matches!(SearchRequest::parse(body.as_bytes()), Err(XmlError::Invalid(_))));
+    assert!(matches!(
+        SearchRequest::parse(body.as_bytes(), &XmlLimits::default()),
+        Err(XmlError::Invalid(_))
+    ));
 }

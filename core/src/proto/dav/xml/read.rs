@@ -9,24 +9,21 @@ use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{NamespaceError, NamespaceResolver, Prefix, QName, ResolveResult};
 use quick_xml::reader::NsReader;
 
-use super::{
-    Attribute, Element, MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAME_BYTES, Node,
-    XmlError,
-};
+use super::{Attribute, Element, MAX_ATTRIBUTES, MAX_NAME_BYTES, Node, XmlError, XmlLimits};
 use crate::proto::dav::chars::{is_ncname, is_xml_char};
 use crate::proto::dav::names;
 
 /// Reads a whole document.
-pub(super) fn document(body: &[u8]) -> Result<Element, XmlError> {
-    if body.len() > MAX_BYTES {
-        return Err(XmlError::TooLarge);
+pub(super) fn document(body: &[u8], limits: &XmlLimits) -> Result<Element, XmlError> {
+    if body.len() > limits.bytes {
+        return Err(XmlError::TooLarge(limits.bytes));
     }
     let text = std::str::from_utf8(body).map_err(|_| XmlError::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     legal(text)?;
     let mut reader = NsReader::from_str(text);
     reader.config_mut().check_comments = true;
-    let mut tree = Tree::default();
+    let mut tree = Tree::new(limits);
     let mut first = true;
     loop {
         match reader.read_event().map_err(refused)? {
@@ -61,12 +58,12 @@ pub(super) fn document(body: &[u8]) -> Result<Element, XmlError> {
 }
 
 /// The tree so far.
-#[derive(Default)]
 struct Tree {
+    depth: usize,
+    elements_left: usize,
     /// Elements whose end tag is to come, outermost first.
     open: Vec<Element>,
     root: Option<Element>,
-    elements: usize,
     /// Each namespace, prefix and language once: a document may name a long one on every element.
     shared: HashSet<Arc<str>>,
 }
@@ -79,6 +76,16 @@ struct Name {
 }
 
 impl Tree {
+    fn new(limits: &XmlLimits) -> Self {
+        Self {
+            depth: limits.depth,
+            elements_left: limits.elements(),
+            open: Vec::new(),
+            root: None,
+            shared: HashSet::new(),
+        }
+    }
+
     /// The element of a start tag, still without children.
     fn element(
         &mut self,
@@ -88,13 +95,11 @@ impl Tree {
         if self.root.is_some() {
             return Err(malformed("more than one root element"));
         }
-        if self.open.len() >= MAX_DEPTH {
-            return Err(XmlError::TooDeep);
+        if self.open.len() >= self.depth {
+            return Err(XmlError::TooDeep(self.depth));
         }
-        self.elements += 1;
-        if self.elements > MAX_ELEMENTS {
-            return Err(XmlError::TooMany("elements"));
-        }
+        let left = self.elements_left.checked_sub(1);
+        self.elements_left = left.ok_or(XmlError::TooMany("elements"))?;
         let attributes = self.attributes(resolver, start)?;
         let own_lang =
             attributes.iter().find(|a| &*a.local == "lang" && &*a.namespace == names::XML);

@@ -3,7 +3,7 @@
 use super::*;
 
 fn parse(text: &str) -> Result<Element, XmlError> {
-    Element::parse(text.as_bytes())
+    Element::parse(text.as_bytes(), &XmlLimits::default())
 }
 
 #[test]
@@ -23,11 +23,11 @@ fn hostile_bodies_are_refused() {
         (laughs.to_owned(), Some(XmlError::Doctype)),
         (external.to_owned(), Some(XmlError::Doctype)),
         (file.to_owned(), Some(XmlError::Doctype)),
-        (nested(65), Some(XmlError::TooDeep)),
-        ("<a>".repeat(64) + "<b/>", Some(XmlError::TooDeep)),
-        (nested(100_000), Some(XmlError::TooDeep)),
-        (deep_open, Some(XmlError::TooDeep)),
-        (format!("<a>{}</a>", "x".repeat(2 << 20)), Some(XmlError::TooLarge)),
+        (nested(65), Some(XmlError::TooDeep(64))),
+        ("<a>".repeat(64) + "<b/>", Some(XmlError::TooDeep(64))),
+        (nested(100_000), Some(XmlError::TooDeep(64))),
+        (deep_open, Some(XmlError::TooDeep(64))),
+        (format!("<a>{}</a>", "x".repeat(2 << 20)), Some(XmlError::TooLarge(1 << 20))),
         (format!("<r>{}</r>", "<a/>".repeat(20_000)), Some(XmlError::TooMany("elements"))),
         (format!("<a{attributes}/>"), Some(XmlError::TooMany("attributes"))),
         (prefixes, Some(XmlError::TooMany("namespace declarations"))),
@@ -86,8 +86,33 @@ fn hostile_bodies_are_refused() {
     for bytes in
         [&b"<a>\xff</a>"[..], b"<a>\xc3</a>", b"\xff\xfe<\0a\0/\0>\0", b"<a>\xed\xa0\x80</a>"]
     {
-        assert_eq!(Element::parse(bytes), Err(XmlError::NotUtf8), "{bytes:?}");
+        assert_eq!(
+            Element::parse(bytes, &XmlLimits::default()),
+            Err(XmlError::NotUtf8),
+            "{bytes:?}"
+        );
     }
+}
+
+#[test]
+fn the_bounds_are_the_owners() {
+    let limits = XmlLimits { bytes: 100_000, depth: 3, properties: 2000, operators: 16 };
+    let nested = |n: usize| "<a>".repeat(n) + &"</a>".repeat(n);
+    let many = |n: usize| format!("<r>{}</r>", "<a/>".repeat(n - 1));
+    for (body, expected) in [
+        (nested(3), None),
+        (nested(4), Some(XmlError::TooDeep(3))),
+        (format!("<a>{}</a>", "x".repeat(99_993)), None),
+        (format!("<a>{}</a>", "x".repeat(99_994)), Some(XmlError::TooLarge(100_000))),
+    ] {
+        let found = Element::parse(body.as_bytes(), &limits).err();
+        assert_eq!(found, expected, "{}", body.len());
+    }
+    // Enough elements for as many properties as there may be.
+    let limits = XmlLimits { bytes: 1 << 20, ..limits };
+    assert!(Element::parse(many(40_000).as_bytes(), &limits).is_ok());
+    let found = Element::parse(many(40_001).as_bytes(), &limits);
+    assert_eq!(found, Err(XmlError::TooMany("elements")));
 }
 
 #[test]
@@ -95,7 +120,10 @@ fn a_document_cut_anywhere_is_refused_without_a_panic() {
     let body = r#"<?xml version="1.0" encoding="utf-8"?><d:a xmlns:d="DAV:" b="&lt;ä"><!-- c --><d:e>&#x41;<![CDATA[<x>]]></d:e></d:a>"#;
     assert!(parse(body).is_ok());
     for end in 0..body.len() {
-        assert!(Element::parse(&body.as_bytes()[..end]).is_err(), "cut at {end}");
+        assert!(
+            Element::parse(&body.as_bytes()[..end], &XmlLimits::default()).is_err(),
+            "cut at {end}"
+        );
     }
 }
 
@@ -222,7 +250,7 @@ mod round_trip {
 
         #[test]
         fn any_bytes_are_read_or_refused(body in vec(any::<u8>(), 0..200)) {
-            let _ = Element::parse(&body);
+            let _ = Element::parse(&body, &XmlLimits::default());
         }
 
         #[test]
