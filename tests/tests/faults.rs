@@ -77,12 +77,11 @@ fn what_was_acknowledged_is_there_after_a_kill() -> Result<()> {
                         let path = format!("/remote.php/dav/files/alice/{name}");
                         let request = Request::new("PUT", &path).basic("alice", token);
                         let sent = e2e::http::exchange(http, &request.body(name.repeat(100)));
-                        match sent {
-                            Ok(answer) if answer.status == 201 => {
-                                acknowledged.lock().expect("no holder panics").push(name);
-                            }
-                            _ if killed.load(Ordering::SeqCst) => return,
-                            _ => {}
+                        if sent.is_ok_and(|answer| answer.status == 201) {
+                            acknowledged.lock().expect("no holder panics").push(name);
+                        }
+                        if killed.load(Ordering::SeqCst) {
+                            return;
                         }
                     }
                 });
