@@ -12,9 +12,9 @@ mod settings;
 mod signals;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
 use moonsail_sdk::auth::DynAuthenticator;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
@@ -95,8 +95,8 @@ pub struct House {
     pub tree: Tree,
     /// Who is who.
     pub auth: Arc<Auth>,
-    /// Quota of new users; `None` for unlimited.
-    default_quota: ArcSwap<Option<u64>>,
+    /// Free bytes below which nothing new is taken.
+    min_free: Arc<AtomicU64>,
     publisher: Arc<Publisher>,
     clock: Clock,
     // Last, so that the lock is let go when all else is gone.
@@ -134,8 +134,8 @@ impl House {
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone());
         let auth = Arc::new(open_auth(settings, &store, &clock)?);
-        let default_quota = ArcSwap::from_pointee(settings.storage.default_quota);
-        Ok(Self { store, storage, content, tree, auth, default_quota, publisher, clock, folder })
+        let min_free = Arc::new(AtomicU64::new(settings.storage.min_free_bytes));
+        Ok(Self { store, storage, content, tree, auth, min_free, publisher, clock, folder })
     }
 
     /// The data folder.
@@ -200,7 +200,8 @@ fn open_auth(
                 Arc::new(BuiltinUsers::new(Arc::clone(store), passwords.clone()))
             }
             AuthProvider::File(path) => {
-                Arc::new(AuthFile::open(AuthFileConfig { path: path.clone() })?)
+                let file = AuthFile::open(AuthFileConfig { path: path.clone() })?;
+                Arc::new(file.at_once(settings::password_threads(settings)))
             }
         };
         chain.push((provider.id().to_owned(), authenticator));

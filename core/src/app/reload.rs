@@ -2,6 +2,7 @@
 //! of the moment, and one that runs keeps the one it began with.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 
@@ -48,7 +49,8 @@ impl Live {
     /// Takes over what can change.
     pub(super) async fn apply(&self, house: &House, reloaded: Reloaded) {
         let Reloaded { settings, changes } = reloaded;
-        house.default_quota.store(Arc::new(settings.storage.default_quota));
+        house.min_free.store(settings.storage.min_free_bytes, Relaxed);
+        house.auth.set_default_quota(settings.storage.default_quota);
         let pipeline = pipeline(house, &settings, &self.metrics, self.https_port);
         self.pipeline.store(Arc::new(pipeline));
         self.certificates(settings::certificates(&settings, house.folder().path())).await;

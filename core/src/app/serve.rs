@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -176,9 +177,10 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
     }
     let index = Arc::clone(&house.store);
     let content = house.content.clone();
-    let min_free = settings.storage.min_free_bytes;
+    let min_free = Arc::clone(&house.min_free);
     let admin = Admin::new(metrics, move || {
         let (index, content) = (Arc::clone(&index), content.clone());
+        let min_free = Arc::clone(&min_free);
         Box::pin(async move {
             let answers = store::read(&index, |tx| tx.homes().map(|homes| homes.len())).await;
             let free = content.free_space().await;
@@ -186,6 +188,7 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
             health.details.insert("homes".into(), answers.unwrap_or(0).into());
             let free = free.ok().flatten();
             health.details.insert("free_bytes".into(), free.into());
+            let min_free = min_free.load(Relaxed);
             let uploads = free.is_none_or(|free| free > min_free);
             health.details.insert("uploads_taken".into(), uploads.into());
             health

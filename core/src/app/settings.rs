@@ -26,7 +26,8 @@ pub(super) fn index_durability(settings: &Settings) -> sqlite::Durability {
     match settings.storage.durability {
         config::Durability::Full => sqlite::Durability::Full,
         config::Durability::Batch => sqlite::Durability::Full,
-        config::Durability::None => sqlite::Durability::None,
+        // Not SQLite's own "off": a power cut must not damage what earlier days have written.
+        config::Durability::None => sqlite::Durability::Batch,
     }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn auth(settings: &Settings, passwords: Passwords) -> AuthSettings {
         session_lifetime: auth.session_max,
         flow_lifetime: auth.login_flow,
         max_password_bytes: auth.max_password_bytes,
+        default_quota: settings.storage.default_quota,
         passwords,
         ..AuthSettings::default()
     }
@@ -162,5 +164,73 @@ pub(super) fn log(settings: &Settings) -> LogSettings {
             Some(path) => LogOutput::File(path.clone()),
             None => LogOutput::Stderr,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Every time and number that tests of the running server would have to wait for.
+    #[test]
+    fn times_and_sizes_reach_those_who_obey_them() {
+        let mut settings = Settings::default();
+        let secs = Duration::from_secs;
+        settings.auth.throttle_failures = 1;
+        settings.auth.throttle_window = secs(2);
+        settings.auth.login_cache = secs(3);
+        settings.auth.session_idle = secs(4);
+        settings.auth.session_max = secs(5);
+        settings.auth.login_flow = secs(6);
+        settings.auth.password_threads = 7;
+        settings.limits.header_timeout = secs(8);
+        settings.limits.idle_timeout = secs(9);
+        settings.server.drain_timeout = secs(10);
+        settings.limits.max_connections = 11;
+        settings.limits.http2_max_streams = 12;
+        settings.limits.http2_max_pending_resets = 13;
+        settings.limits.http2_max_local_resets = 14;
+        settings.limits.search_timeout = secs(15);
+        settings.limits.body_window = secs(16);
+        settings.limits.max_queued_requests = 17;
+        let auth = auth(&settings, Passwords::default());
+        assert_eq!((auth.throttle_failures, auth.throttle_window), (1, secs(2)));
+        assert_eq!((auth.login_cache, auth.flow_lifetime), (secs(3), secs(6)));
+        assert_eq!((auth.session_idle, auth.session_lifetime), (secs(4), secs(5)));
+        assert_eq!(password_threads(&settings), 7);
+        let net = net(&settings);
+        assert_eq!((net.header_timeout, net.idle_timeout), (secs(8), secs(9)));
+        assert_eq!((net.drain_timeout, net.total, net.streams), (secs(10), 11, 12));
+        assert_eq!((net.pending_resets, net.local_resets), (13, 14));
+        assert_eq!(dav(&settings).search_timeout, secs(15));
+        let http = http(&settings);
+        assert_eq!((http.body_window, http.queue), (secs(16), 17));
+    }
+
+    #[test]
+    fn durability_gives_up_what_the_file_says() {
+        for (chosen, content, index) in [
+            (config::Durability::Full, Durability::Full, sqlite::Durability::Full),
+            (config::Durability::Batch, Durability::Relaxed, sqlite::Durability::Full),
+            (config::Durability::None, Durability::Relaxed, sqlite::Durability::Batch),
+        ] {
+            let mut settings = Settings::default();
+            settings.storage.durability = chosen;
+            assert_eq!((durability(&settings), index_durability(&settings)), (content, index));
+        }
+    }
+
+    /// What floors take for themselves in tests is what server.toml says.
+    #[test]
+    fn defaults_are_those_of_the_file() {
+        let settings = Settings::default();
+        let ours = dav(&settings);
+        assert_eq!(format!("{ours:?}"), format!("{:?}", DavSettings::default()));
+        let http = http(&settings);
+        assert_eq!(format!("{http:?}"), format!("{:?}", HttpLimits::default()));
+        let plain = NetSettings { tls: Vec::new(), plain: Vec::new(), ..net(&settings) };
+        assert_eq!(format!("{plain:?}"), format!("{:?}", NetSettings::default()));
     }
 }

@@ -62,10 +62,14 @@ impl Auth {
         identity: Identity,
     ) -> Result<User, AuthError> {
         let now = self.clock.seconds();
+        let quota = self.default_quota();
         let user = store::write(&self.store, move |tx| -> Result<User, StoreError> {
             match tx.user_by_subject(&provider, &identity.subject)? {
                 Some(user) => update(tx, user, &identity, now),
-                None => first_login(tx, &provider, &identity, now),
+                None => {
+                    let quota = identity.quota.or(quota);
+                    first_login(tx, &provider, &Identity { quota, ..identity }, now)
+                }
             }
         })
         .await?;

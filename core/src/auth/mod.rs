@@ -32,6 +32,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use moonsail_sdk::auth::{Call, DynAuthenticator};
 use moonsail_sdk::secret::Secret;
 
@@ -69,6 +70,9 @@ pub struct AuthSettings {
     /// Longest password, in bytes; above it [`AuthError::TooLong`] before hashing. Default, and at
     /// most, [`MAX_PASSWORD_BYTES`].
     pub max_password_bytes: usize,
+    /// Quota in bytes of accounts made by a first login, whose provider gives none; `None` for
+    /// unlimited. Default `None`.
+    pub default_quota: Option<u64>,
     /// Shortest new password, in characters. Default 8.
     pub min_password_chars: usize,
     /// The pool that hashes passwords; the same as that of [`BuiltinUsers`].
@@ -85,6 +89,7 @@ impl Default for AuthSettings {
             session_lifetime: Duration::from_secs(24 * 60 * 60),
             flow_lifetime: Duration::from_secs(20 * 60),
             max_password_bytes: MAX_PASSWORD_BYTES,
+            default_quota: None,
             min_password_chars: 8,
             passwords: Passwords::default(),
         }
@@ -103,6 +108,7 @@ pub struct Auth {
     failures: throttle::Throttle,
     flow_starts: throttle::Throttle,
     used: Mutex<HashMap<keyed::Mac, i64>>,
+    default_quota: ArcSwap<Option<u64>>,
 }
 
 /// Longest login, in bytes: no user id or mail address is longer.
@@ -130,9 +136,25 @@ impl Auth {
             failures: throttle::Throttle::new(settings.throttle_failures, settings.throttle_window),
             flow_starts: throttle::Throttle::new(FLOW_STARTS, settings.flow_lifetime),
             used: Mutex::default(),
+            default_quota: ArcSwap::from_pointee(settings.default_quota),
             settings,
             store,
         }
+    }
+
+    /// Quota in bytes of new accounts that are given none; `None` for unlimited.
+    pub fn default_quota(&self) -> Option<u64> {
+        **self.default_quota.load()
+    }
+
+    /// Sets [`Auth::default_quota`] anew. Accounts that there are keep theirs.
+    pub fn set_default_quota(&self, bytes: Option<u64>) {
+        self.default_quota.store(Arc::new(bytes));
+    }
+
+    /// How long a login flow may take.
+    pub fn flow_lifetime(&self) -> Duration {
+        self.settings.flow_lifetime
     }
 
     /// Who `request` is from; `None` if it brings no credentials.

@@ -25,8 +25,6 @@ use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
 
 const PAGE: &str = "/index.php/login/flow";
-/// How long a flow may take, as in v2.
-const LIFETIME: Duration = Duration::from_secs(20 * 60);
 
 /// `GET /login/flow`.
 pub(super) async fn flow_page(room: &Login, request: &Request) -> Result<Reply, Refusal> {
@@ -39,7 +37,8 @@ pub(super) async fn flow_page(room: &Login, request: &Request) -> Result<Reply, 
         None if from_app => {
             let name = format!("v1-{}", room.clock.seconds());
             let value = format!("{name}.{}", browser.flow_proof(&room.auth, &name));
-            (name, Some(set_cookie("flow1", &value, &request.base_url, Some(LIFETIME))))
+            let lifetime = Some(room.auth.flow_lifetime());
+            (name, Some(set_cookie("flow1", &value, &request.base_url, lifetime)))
         }
         None => return Err(Refusal::not_from_app()),
     };
@@ -120,5 +119,6 @@ fn flow<'a>(room: &Login, request: &'a Request, browser: &Browser) -> Option<&'a
     let (name, proof) = value.split_once('.')?;
     let began: i64 = name.strip_prefix("v1-")?.parse().ok()?;
     let age = u64::try_from(room.clock.seconds() - began).ok()?;
-    (age < LIFETIME.as_secs() && browser.opened_flow(&room.auth, name, proof)).then_some(name)
+    let fresh = age < room.auth.flow_lifetime().as_secs();
+    (fresh && browser.opened_flow(&room.auth, name, proof)).then_some(name)
 }

@@ -30,8 +30,6 @@ use crate::wire::{Reply, Request};
 
 /// Path of the page, with `/index.php` as the apps have it.
 const PAGE: &str = "/index.php/login/v2/flow";
-/// How long the browser keeps the flow it opened; the flow itself ends in `auth`.
-const COOKIE_LIFETIME: Duration = Duration::from_secs(20 * 60);
 
 /// `POST /login/v2`.
 pub(super) async fn start(room: &Login, request: &Request) -> Result<Reply, Refusal> {
@@ -80,7 +78,7 @@ pub(super) async fn open(room: &Login, request: &Request, token: &str) -> Result
     let user = query(request)?.get("user").map(encode).unwrap_or_default();
     let page = if user.is_empty() { PAGE.to_owned() } else { format!("{PAGE}?user={user}") };
     let value = format!("{token}.{}", browser.flow_proof(&room.auth, token));
-    let cookie = set_cookie("flow", &value, &request.base_url, Some(COOKIE_LIFETIME));
+    let cookie = set_cookie("flow", &value, &request.base_url, Some(room.auth.flow_lifetime()));
     let reply = with_cookie(redirect::see_other(request, &page), &cookie);
     Ok(browser.keep(reply, request))
 }

@@ -40,7 +40,7 @@ pub struct LoadError {
 /// An [`Authenticator`] that reads an htpasswd file.
 pub struct AuthFile {
     shared: Arc<Shared>,
-    /// As many hashes at once as there are cores: more would only take memory.
+    /// How many hashes at once: more than there are cores would only take memory.
     cores: Semaphore,
 }
 
@@ -74,6 +74,12 @@ impl AuthFile {
         let shared = Arc::new(Shared { path: config.path, loaded: Mutex::new(loaded) });
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self { shared, cores: Semaphore::new(cores) })
+    }
+
+    /// The same one, that checks at most so many passwords at once instead of one on each core.
+    #[must_use]
+    pub fn at_once(self, passwords: usize) -> Self {
+        Self { cores: Semaphore::new(passwords.clamp(1, Semaphore::MAX_PERMITS)), ..self }
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) async fn execute(house: &House, command: UserCommand) -> Result<Value
 
 async fn add(house: &House, new: NewAccount) -> Result<Value, CommandError> {
     let quota = match new.quota {
-        NewQuota::Default => **house.default_quota.load(),
+        NewQuota::Default => house.auth.default_quota(),
         NewQuota::Bytes(bytes) => Some(bytes),
         NewQuota::Unlimited => None,
     };
