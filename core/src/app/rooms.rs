@@ -39,8 +39,8 @@ impl Rooms {
                 Arc::clone(&house.store),
                 settings::ocs(settings),
             ),
-            login: Login::new(Arc::clone(&house.auth), clock).called(&settings.theme.name),
-            web: Web::new(Arc::clone(&house.auth)).called(&settings.theme.name),
+            login: Login::new(Arc::clone(&house.auth), clock).called(&settings.theme),
+            web: Web::new(Arc::clone(&house.auth)).called(&settings.theme),
         }
     }
 

@@ -30,6 +30,7 @@ use self::browser::Browser;
 use self::refusal::Refusal;
 use crate::auth::{Access, Auth, Principal};
 use crate::clock::Clock;
+use crate::config::Theme;
 use crate::pages::{FormTargets, Pages, without_body};
 use crate::proto::form::Fields;
 use crate::wire::{Body, BodyError, Reply, Request};
@@ -58,10 +59,10 @@ impl Login {
         Self { auth, pages, clock }
     }
 
-    /// The same room in a server that its owner calls `site` (`theme.name`).
+    /// The same room in a server that its owner has named.
     #[must_use]
-    pub fn called(mut self, site: &str) -> Self {
-        self.pages.call(site);
+    pub fn called(mut self, theme: &Theme) -> Self {
+        self.pages.call(&theme.name, &theme.slogan, theme.url.as_deref());
         self
     }
 

@@ -43,6 +43,10 @@ pub struct Pages {
     templates: Environment<'static>,
     /// What this server is called.
     site: String,
+    /// A line below the name; empty for none.
+    slogan: String,
+    /// Where the name leads; `None` for the start page.
+    link: Option<String>,
 }
 
 impl Pages {
@@ -59,12 +63,16 @@ impl Pages {
         for (name, source) in std::iter::once(&frame).chain(templates) {
             environment.add_template(name, source).expect("a template compiled in tests");
         }
-        Self { templates: environment, site: PRODUCT.to_owned() }
+        let (site, slogan, link) = (PRODUCT.to_owned(), String::new(), None);
+        Self { templates: environment, site, slogan, link }
     }
 
-    /// Pages of a server that its owner calls `site`; [`PRODUCT`] unless told.
-    pub fn call(&mut self, site: &str) {
+    /// Pages of a server that its owner calls `site`, with a line below the name (perhaps empty) and
+    /// an address to which it leads (`None` for the start page). [`PRODUCT`] alone unless told.
+    pub fn call(&mut self, site: &str, slogan: &str, link: Option<&str>) {
         site.clone_into(&mut self.site);
+        slogan.clone_into(&mut self.slogan);
+        self.link = link.map(str::to_owned);
     }
 
     /// A page made of `template` with `values`, below `base_url`.
@@ -109,6 +117,8 @@ impl Pages {
             base,
             title,
             site => &self.site,
+            slogan => &self.slogan,
+            link => &self.link,
             stylesheet => STYLESHEET_PATH.as_str(),
             logo => LOGO_PATH.as_str(),
             // The inner template has escaped its texts; this is its HTML.

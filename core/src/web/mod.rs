@@ -21,6 +21,7 @@ use http::{Method, StatusCode};
 use minijinja::context;
 
 use crate::auth::{Access, Auth};
+use crate::config::Theme;
 use crate::pages::{FormTargets, Pages, without_body};
 use crate::wire::{Reply, Request};
 
@@ -43,10 +44,10 @@ impl Web {
         Self { auth, pages }
     }
 
-    /// The same room in a server that its owner calls `site` (`theme.name`).
+    /// The same room in a server that its owner has named.
     #[must_use]
-    pub fn called(mut self, site: &str) -> Self {
-        self.pages.call(site);
+    pub fn called(mut self, theme: &Theme) -> Self {
+        self.pages.call(&theme.name, &theme.slogan, theme.url.as_deref());
         self
     }
 

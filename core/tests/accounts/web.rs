@@ -100,8 +100,16 @@ async fn other_methods_are_told_which_there_are() {
 #[tokio::test]
 async fn pages_carry_the_name_that_the_owner_gave() {
     let house = House::new().await;
-    let web = moonsail::web::Web::new(std::sync::Arc::clone(&house.auth)).called("Cloud & Co");
+    let theme = moonsail::config::Theme {
+        name: "Cloud & Co".to_owned(),
+        slogan: "Ours & yours".to_owned(),
+        url: Some("https://example.org/about".to_owned()),
+        ..moonsail::config::Settings::default().theme
+    };
+    let web = moonsail::web::Web::new(std::sync::Arc::clone(&house.auth)).called(&theme);
     let page = Answer::of(web.handle(request("GET", "/", &[], "")).await);
     assert!(page.body.contains("<title>Your files – Cloud &amp; Co</title>"), "{}", page.body);
     assert!(page.body.contains("Cloud &amp; Co is a Moonsail file server"), "{}", page.body);
+    assert!(page.body.contains("<p>Ours &amp; yours</p>"), "{}", page.body);
+    assert!(page.body.contains("<a href=\"https://example.org/about\">"), "{}", page.body);
 }
