@@ -100,11 +100,7 @@ impl RawAuth {
                 0 => (super::processors() / 2).max(1),
                 threads => threads,
             },
-            max_password_bytes: see.count(
-                "max_password_bytes",
-                self.max_password_bytes,
-                64..=1 << 16,
-            ),
+            max_password_bytes: see.count("max_password_bytes", self.max_password_bytes, 64..=4096),
             throttle_failures: see.number("throttle_failures", self.throttle_failures, 1..=100_000),
             throttle_window: see.secs(
                 "throttle_window_secs",

@@ -67,7 +67,7 @@ impl Default for RawLimits {
     }
 }
 
-/// Checked limits. All of them may change while the server runs.
+/// Checked limits. `reload` tells which of them may change while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// From the first byte of a connection or request to the end of its header.
@@ -102,11 +102,11 @@ pub struct Limits {
     pub max_xml_bytes: usize,
     /// Deepest nesting of elements in a request body; above it 400.
     pub max_xml_depth: usize,
-    /// Largest form or JSON body of the OCS API and of login pages, in bytes; above it 413.
+    /// Largest form or JSON body of the OCS API, in bytes; above it 413.
     pub max_ocs_body_bytes: usize,
-    /// Ranges in one `Range` field; above it the field is refused.
+    /// Ranges in one `Range` field; above it the field is ignored.
     pub max_ranges: usize,
-    /// Properties named in one PROPFIND or PROPPATCH; above it 400.
+    /// Properties named in one request body; above it 400.
     pub max_properties: usize,
     /// Largest value of a dead property, in bytes; above it 507.
     pub max_dead_property_bytes: usize,
@@ -116,7 +116,7 @@ pub struct Limits {
     pub max_search_operators: usize,
     /// Results in one page of a SEARCH or REPORT.
     pub max_search_results: usize,
-    /// How long one SEARCH may run.
+    /// How long one SEARCH or REPORT may run; above it 503.
     pub search_timeout: Duration,
 }
 

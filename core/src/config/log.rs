@@ -47,10 +47,11 @@ impl RawLog {
         see.section("log");
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         // A lone word that is no level would be taken as the name of a module, and nothing logged.
-        let word = self.level.bytes().all(|b| b.is_ascii_alphanumeric());
-        let known = levels.contains(&self.level.to_ascii_lowercase().as_str());
-        let bad = if word { !known } else { EnvFilter::builder().parse(&self.level).is_err() };
-        if bad {
+        let level = self.level.to_ascii_lowercase();
+        let known = |part: &str| part.contains('=') || levels.contains(&part.trim());
+        let lone = !level.contains([',', '=']);
+        let filter = if lone { &level } else { &self.level };
+        if !filter.split(',').all(known) || EnvFilter::builder().parse(filter).is_err() {
             let expected = format!(
                 "{}; or directives as in \"info,moonsail::dav=debug\"",
                 Checker::choice(levels, &self.level)
@@ -58,7 +59,7 @@ impl RawLog {
             see.refuse("level", expected, format!("{:?}", self.level));
         }
         Log {
-            filter: self.level.clone(),
+            filter: filter.clone(),
             format: see.one_of(
                 "format",
                 &self.format,

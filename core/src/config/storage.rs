@@ -48,14 +48,14 @@ pub enum Durability {
 pub struct Storage {
     /// What a 2xx answer to a write promises.
     pub durability: Durability,
-    /// Free bytes of the disk below which uploads are refused with 507.
+    /// Free bytes of the disk that nothing new may take; 507.
     pub min_free_bytes: u64,
-    /// Quota in bytes of users who have none of their own; `None` for unlimited.
+    /// Quota in bytes of new users who are given none; `None` for unlimited.
     pub default_quota: Option<u64>,
     /// Largest file in bytes, above it 413; `None` for unlimited.
     pub max_file: Option<u64>,
     /// Size in bytes of the chunks that clients are asked to send
-    /// (`files.chunked_upload.max_size` of the capabilities).
+    /// (`files.chunked_upload.max_size` of the capabilities). Larger ones are taken, too.
     pub max_chunk_bytes: u64,
     /// How long an idle chunked upload is kept, counted from its last chunk.
     pub upload_retention: Duration,

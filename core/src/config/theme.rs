@@ -32,7 +32,7 @@ pub struct Theme {
     pub name: String,
     /// A line below the name; may be empty.
     pub slogan: String,
-    /// `#` and six lower-case hex digits.
+    /// Of the apps' bars and buttons: `#` and six lower-case hex digits.
     pub color: String,
     /// Where the name links to; `None` for the server itself.
     pub url: Option<String>,
