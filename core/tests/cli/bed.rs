@@ -151,6 +151,16 @@ impl Bed {
         self.server.as_ref().expect("a running server")
     }
 
+    /// Where it takes plain HTTP.
+    pub(crate) fn port(&self) -> u16 {
+        self.server().port
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server().child.id()
+    }
+
     /// All that the running server printed and logged so far.
     pub(crate) fn said(&self) -> String {
         self.server().said.lock().unwrap().clone()

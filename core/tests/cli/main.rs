@@ -6,5 +6,6 @@
 mod bed;
 mod commands;
 mod fsck;
+mod limits;
 mod signals;
 mod socket;
