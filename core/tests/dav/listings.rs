@@ -147,3 +147,13 @@ async fn searches_and_reports_of_the_apps_find_what_they_ask_for() {
     assert_eq!(house.ask("REPORT", "", &[], "<x/>").await.status, 415);
     assert_eq!(house.ask("REPORT", "", &[], "<x").await.status, 400);
 }
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_is_refused() {
+    let house = House::with(|limits| limits.search_timeout = std::time::Duration::ZERO).await;
+    house.put("a.txt", "x").await;
+    let body = search("/files/alice", "");
+    let answer = house.at("SEARCH", "/remote.php/dav/", &[], Body::from_bytes(body)).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "10"), "{answer:?}");
+    answer.has("The search took too long");
+}

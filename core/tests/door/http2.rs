@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::house::{House, PATIENCE};
@@ -110,5 +111,64 @@ async fn fields_that_are_too_large_are_431() {
     match timeout(PATIENCE, answer).await.unwrap() {
         Ok(answer) => assert_eq!(answer.status(), 431),
         Err(error) => assert!(error.is_reset() || error.is_go_away(), "{error}"),
+    }
+}
+
+/// Frames by hand: preface, SETTINGS, and `count` requests with what makes each end early.
+fn requests(count: u32, end: impl Fn(u32, &mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    (0..count).for_each(|i| end(2 * i + 1, &mut bytes));
+    bytes
+}
+
+fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    bytes.extend(&u32::try_from(payload.len()).unwrap().to_be_bytes()[1..]);
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+}
+
+/// `GET http://x/` in HPACK (RFC 7541), all of it from the static table but the authority.
+const GET: &[u8] = b"\x82\x86\x84\x01\x01x";
+
+/// Whether the server said GOAWAY with ENHANCE_YOUR_CALM (RFC 9113 §7) and closed.
+async fn is_calmed(house: &House, bytes: &[u8]) -> bool {
+    let mut stream = house.connect().await;
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(1), stream.read_to_end(&mut answer)).await;
+    let mut rest = &answer[..];
+    while let [a, b, c, kind, _, _, _, _, _, after @ ..] = rest {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        if *kind == 7 && after.get(4..8) == Some(&[0, 0, 0, 11]) {
+            return true;
+        }
+        rest = after.get(length..).unwrap_or_default();
+    }
+    false
+}
+
+#[tokio::test]
+async fn resets_are_counted() {
+    let house = House::with(|net, _| (net.pending_resets, net.local_resets) = (5, 5)).await;
+    let patient = House::start().await;
+    // CVE-2023-44487: opened and reset at once.
+    let rapid = |count| {
+        requests(count, |stream, bytes| {
+            frame(bytes, 1, 5, stream, GET); // HEADERS, END_STREAM and END_HEADERS
+            frame(bytes, 3, 0, stream, &[0, 0, 0, 8]); // RST_STREAM, CANCEL
+        })
+    };
+    // A length of five bytes, and an end without them: we reset the stream (RFC 9113 §8.1.1).
+    let faulty = |count| {
+        requests(count, |stream, bytes| {
+            frame(bytes, 1, 5, stream, &[GET, b"\x0f\x0d\x015"].concat());
+        })
+    };
+    for (bytes, calmed) in
+        [(rapid(3), false), (rapid(12), true), (faulty(3), false), (faulty(12), true)]
+    {
+        assert_eq!(is_calmed(&house, &bytes).await, calmed, "{} bytes", bytes.len());
+        assert!(!is_calmed(&patient, &bytes).await, "{} bytes", bytes.len());
     }
 }
