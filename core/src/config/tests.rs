@@ -191,6 +191,7 @@ fn values_of_wrong_type_or_range_name_what_was_expected_and_found() {
         ("[auth]\nchain = ['builtin:file']", 1, "auth.file.path", &["htpasswd file"]),
         ("[log]\nlevel = 'debgu'", 2, "log.level", &["perhaps \"debug\""]),
         ("[log]\nlevel = 'info,x=y=z'", 2, "log.level", &["directives"]),
+        ("[log]\nlevel = 'info,verbose'", 2, "log.level", &["directives"]),
         ("[log]\nformat = 'xml'", 2, "log.format", &["\"text\", \"json\""]),
         ("[theme]\ncolor = 'red'", 2, "theme.color", &["six hex digits"]),
         ("[theme]\nurl = 'javascript:alert(1)'", 2, "theme.url", &["http or https URL"]),
@@ -306,6 +307,38 @@ fn limits_reload_and_addresses_need_a_restart() {
     assert_eq!(changes.reload, ["theme.name"]);
     assert_eq!(changes.restart, ["limits.max_headers"]);
     assert_eq!(new.changes(&new), Changes::default());
+}
+
+#[test]
+fn the_defaults_are_those_of_the_threats() {
+    let known: std::collections::HashMap<_, _> = defaults().into_iter().collect();
+    for (key, value, source) in [
+        ("limits.max_xml_depth", 64, "threats §6: XML"),
+        ("limits.max_xml_bytes", 1 << 20, "§6: XML"),
+        ("limits.max_properties", 1000, "§6: XML"),
+        ("limits.max_search_operators", 16, "§6: SEARCH"),
+        ("limits.max_search_results", 5000, "§6: SEARCH"),
+        ("limits.search_timeout_secs", 5, "§6: SEARCH"),
+        ("limits.max_dead_property_bytes", 64 << 10, "§6: PROPPATCH"),
+        ("limits.max_dead_properties", 100, "§6: PROPPATCH"),
+        ("limits.max_ranges", 16, "§6: Range"),
+        ("limits.max_header_bytes", 64 << 10, "§6: HTTP/1.1, HTTP/2"),
+        ("limits.max_headers", 100, "§6: HTTP/1.1"),
+        ("limits.max_uri_bytes", 16 << 10, "§2: Length"),
+        ("limits.header_timeout_secs", 15, "§6: slow clients"),
+        ("limits.idle_timeout_secs", 60, "§6: slow clients"),
+        ("limits.body_min_bytes_per_sec", 1024, "§6: slow clients"),
+        ("limits.body_window_secs", 60, "§6: slow clients"),
+        ("limits.max_connections_per_address", 256, "§6: slow clients"),
+        ("limits.http2_max_streams", 128, "§6: HTTP/2"),
+        ("storage.upload_retention_secs", 24 * 3600, "§1: kill -9"),
+        ("auth.max_password_bytes", 4096, "§4: passwords"),
+        ("auth.throttle_failures", 10, "§4: throttle"),
+        ("auth.throttle_window_secs", 1800, "§4: throttle"),
+        ("auth.login_flow_secs", 1200, "§4: login flow"),
+    ] {
+        assert_eq!(known[key].as_u64(), Some(value), "{key} ({source})");
+    }
 }
 
 #[test]
