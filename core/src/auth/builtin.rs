@@ -48,6 +48,9 @@ impl Authenticator for BuiltinUsers {
         };
         Ok(match user {
             None => Answer::Next,
+            // Anybody can write an address into the own record; it must not close the way to the
+            // account of that name at the next provider.
+            Some(user) if !right && !user.uid.as_str().eq_ignore_ascii_case(login) => Answer::Next,
             Some(_) if !right => Answer::Denied,
             Some(user) if !user.enabled => Answer::Disabled,
             Some(user) => {

@@ -52,6 +52,8 @@ pub use principal::{Access, Principal};
 pub use sessions::{cookie_name, find_cookie, set_cookie};
 pub use tokens::NewToken;
 
+pub(crate) use keyed::same;
+
 /// Limits, each a key of `server.toml`.
 #[derive(Debug, Clone)]
 pub struct AuthSettings {

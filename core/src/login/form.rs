@@ -17,7 +17,7 @@ use moonsail_sdk::secret::Secret;
 use super::browser::{Browser, with_cookie};
 use super::refusal::{in_words, with_retry_after};
 use super::{Login, LoginForm, Refusal, query, redirect, v1, v2};
-use crate::auth::{Access, AuthError, Caller, set_cookie};
+use crate::auth::{Access, AuthError, Caller, same, set_cookie};
 use crate::pages::FormTargets;
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request, USER_FIELD};
@@ -157,7 +157,7 @@ pub(super) async fn logout(
         return Ok(onward(request, redirect));
     };
     let Access::Session { csrf, .. } = &principal.access else { return Err(Refusal::missing()) };
-    if fields.get("requesttoken") != Some(csrf.as_str()) {
+    if !fields.get("requesttoken").is_some_and(|sent| same(sent, csrf)) {
         return Err(Refusal::stale_form());
     }
     let removal = room.auth.close_session(request).await?;

@@ -19,7 +19,7 @@ use minijinja::context;
 use super::app_link::app_link;
 use super::browser::{Browser, with_cookie};
 use super::{Login, LoginForm, Refusal, client_name, query, redirect};
-use crate::auth::{NewToken, find_cookie, set_cookie};
+use crate::auth::{NewToken, find_cookie, same, set_cookie};
 use crate::pages::{FormTargets, base_path};
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
@@ -95,7 +95,7 @@ pub(super) async fn grant(
     let session = room.fresh_session(request).await?.filter(|session| session.recent);
     let Some(session) = session else { return Ok(redirect::see_other(request, PAGE)) };
     let state = fields.get("stateToken").unwrap_or_default();
-    if fields.get("requesttoken") != Some(session.csrf.as_str())
+    if !fields.get("requesttoken").is_some_and(|sent| same(sent, &session.csrf))
         || !browser.is_state(&room.auth, name, &session.csrf, state)
     {
         return Err(Refusal::stale_form());
@@ -118,7 +118,10 @@ fn flow<'a>(room: &Login, request: &'a Request, browser: &Browser) -> Option<&'a
     let value = find_cookie(&request.headers, "flow1", &request.base_url)?;
     let (name, proof) = value.split_once('.')?;
     let began: i64 = name.strip_prefix("v1-")?.parse().ok()?;
-    let age = u64::try_from(room.clock.seconds() - began).ok()?;
-    let fresh = age < room.auth.flow_lifetime().as_secs();
-    (fresh && browser.opened_flow(&room.auth, name, proof)).then_some(name)
+    // Anybody can send the cookie: its number is not ours before the proof holds.
+    if !browser.opened_flow(&room.auth, name, proof) {
+        return None;
+    }
+    let age = u64::try_from(room.clock.seconds().checked_sub(began)?).ok()?;
+    (age < room.auth.flow_lifetime().as_secs()).then_some(name)
 }

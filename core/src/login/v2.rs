@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::browser::{Browser, with_cookie};
 use super::{Login, LoginForm, Refusal, client_name, query, redirect};
-use crate::auth::{find_cookie, set_cookie};
+use crate::auth::{find_cookie, same, set_cookie};
 use crate::pages::{FormTargets, base_path};
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
@@ -136,7 +136,7 @@ pub(super) async fn grant(
     let session = room.fresh_session(request).await?.filter(|session| session.recent);
     let Some(session) = session else { return Ok(redirect::see_other(request, PAGE)) };
     let state = fields.get("stateToken").unwrap_or_default();
-    if fields.get("requesttoken") != Some(session.csrf.as_str())
+    if !fields.get("requesttoken").is_some_and(|sent| same(sent, &session.csrf))
         || !browser.is_state(&room.auth, token, &session.csrf, state)
     {
         return Err(Refusal::stale_form());

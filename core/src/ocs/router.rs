@@ -39,6 +39,14 @@ pub(super) enum Action {
     DeleteGroup,
 }
 
+impl Action {
+    /// Whether its GET, which the protocol wants to be one, makes or spends a secret: a HEAD would
+    /// throw it away.
+    fn makes_secrets(self) -> bool {
+        matches!(self, Self::ExchangePassword | Self::ExchangeOneTime)
+    }
+}
+
 /// What a route needs before its resource is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
@@ -126,8 +134,10 @@ pub(super) struct Found {
 pub(super) fn find_route(path: &str, method: &Method) -> Result<Found, OcsError> {
     let fits = |Route(pattern, methods): &Route| Some((subject_of(pattern, path)?, *methods));
     let (subject, methods) = ROUTES.iter().find_map(fits).ok_or(OcsError::UnknownRoute)?;
-    let name = if method == Method::HEAD { "GET" } else { method.as_str() };
-    match methods.iter().find(|(known, ..)| *known == name) {
+    let head = *method == Method::HEAD;
+    let name = if head { "GET" } else { method.as_str() };
+    let fits = |action: Action| !head || !action.makes_secrets();
+    match methods.iter().find(|(known, action, _)| *known == name && fits(*action)) {
         Some(&(_, action, needs)) => Ok(Found { action, needs, subject }),
         None => Err(OcsError::WrongMethod(names_of(methods))),
     }
@@ -135,8 +145,14 @@ pub(super) fn find_route(path: &str, method: &Method) -> Result<Found, OcsError>
 
 /// The methods of a route for `Allow`; what can be got can be asked for its head.
 fn names_of(methods: &[(&'static str, Action, Needs)]) -> Vec<&'static str> {
-    let names = methods.iter().map(|(name, ..)| *name);
-    names.flat_map(|name| std::iter::once(name).chain((name == "GET").then_some("HEAD"))).collect()
+    let mut names = Vec::new();
+    for (name, action, _) in methods {
+        names.push(*name);
+        if *name == "GET" && !action.makes_secrets() {
+            names.push("HEAD");
+        }
+    }
+    names
 }
 
 /// The segment at `*` if the path fits; segments are split before they are decoded, so an encoded
@@ -165,6 +181,8 @@ mod tests {
         for (method, path, expected) in [
             ("GET", "cloud/capabilities", Some((Action::Capabilities, ""))),
             ("HEAD", "cloud/capabilities", Some((Action::Capabilities, ""))),
+            ("HEAD", "core/getapppassword", None),
+            ("HEAD", "core/getapppassword-onetime", None),
             ("GET", "cloud/users/details", Some((Action::UserDetails, ""))),
             ("GET", "cloud/users/a%40b.org", Some((Action::ReadUser, "a@b.org"))),
             ("PUT", "cloud/users/bob/enable", Some((Action::EnableUser, "bob"))),
