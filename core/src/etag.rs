@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::ids::NodeId;
+
 /// Bits of a stamp that hold the sequence number: 2^40 changes, a thousand a second for 34 years.
 const SEQ_BITS: u32 = 40;
 
@@ -28,9 +30,10 @@ impl Stamp {
         u64::try_from(self.0).unwrap_or(0) & Self::MAX_SEQ
     }
 
-    /// The entity tag of this state.
-    pub fn etag(self) -> Etag {
-        Etag(format!("{:016x}", self.0))
+    /// The entity tag of `node` in this state. The node is in it, because one change stamps several
+    /// nodes, and a move may bring one of them to the path of another.
+    pub fn etag(self, node: NodeId) -> Etag {
+        Etag(format!("{:016x}{:x}", self.0, node.0))
     }
 }
 
@@ -59,8 +62,10 @@ mod tests {
     #[test]
     fn stamps_of_two_eras_differ_and_order_by_sequence_inside_one() {
         assert!(Stamp::new(7, 1) < Stamp::new(7, 2));
-        assert_ne!(Stamp::new(7, 1).etag(), Stamp::new(8, 1).etag());
+        let node = NodeId(42);
+        assert_ne!(Stamp::new(7, 1).etag(node), Stamp::new(8, 1).etag(node));
+        assert_ne!(Stamp::new(7, 1).etag(node), Stamp::new(7, 1).etag(NodeId(43)));
         assert_eq!(Stamp::new(0x3f_ffff, 41).seq(), 41);
-        assert_eq!(Stamp::new(1, 255).etag().quoted(), "\"00000100000000ff\"");
+        assert_eq!(Stamp::new(1, 255).etag(node).quoted(), "\"00000100000000ff2a\"");
     }
 }

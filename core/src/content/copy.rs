@@ -34,7 +34,7 @@ impl Content {
             match self.storage.stage_copy(disk_path, &node.tag, to.clone(), self.durability).await {
                 // Decided and not yet visible at this path, perhaps: once more after it is.
                 Err(StorageError::NotFound(_) | StorageError::Changed(_)) if attempt == 0 => {
-                    self.publisher.settle(false).await;
+                    self.publisher.settle_for_a_reader(false).await;
                 }
                 Err(StorageError::NotFound(_) | StorageError::Changed(_)) => break,
                 copied => return Ok(copied?),

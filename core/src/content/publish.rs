@@ -40,8 +40,14 @@ impl Publisher {
     /// Starts the task, which ends when the publisher is dropped.
     pub fn start(storage: Arc<dyn FileStorage>, store: Arc<dyn Store>) -> Arc<Self> {
         let (queue, waiting) = mpsc::unbounded_channel();
-        let worker =
-            Worker { storage, store, waiting, applied: Vec::new(), retagged: HashMap::new() };
+        let worker = Worker {
+            storage,
+            store,
+            waiting,
+            applied: Vec::new(),
+            unsynced: false,
+            retagged: HashMap::new(),
+        };
         tokio::spawn(worker.run());
         Arc::new(Self { queue })
     }
@@ -69,6 +75,12 @@ impl Publisher {
         Ok(count)
     }
 
+    /// The same for a reader: not for ever, since an operation that the disk refuses is tried again
+    /// and again.
+    pub(super) async fn settle_for_a_reader(&self, synced: bool) {
+        let _late = tokio::time::timeout(RECOVERY, self.settle(synced)).await;
+    }
+
     /// Waits until all that was decided so far is applied; with `synced` also durable and recorded.
     pub async fn settle(&self, synced: bool) {
         let (done, settled) = oneshot::channel();
@@ -84,6 +96,8 @@ struct Worker {
     waiting: mpsc::UnboundedReceiver<Message>,
     /// Applied and not yet synced.
     applied: Vec<(i64, DiskOp)>,
+    /// A sync failed: nothing is recorded any more.
+    unsynced: bool,
     /// Tags that a [`DiskOp::Touch`] changed, with the newest of the same file, for operations that
     /// were decided before the index learnt it. What is newest is never changed itself: a time that
     /// is set to and fro gives a file a tag that it had before.
@@ -201,21 +215,31 @@ impl Worker {
 
     /// Syncs the folders of what was applied, then lets the index forget the operations.
     async fn record(&mut self) {
+        if self.unsynced {
+            self.applied.clear();
+        }
         if self.applied.is_empty() {
             return;
         }
         let paths = self.applied.iter().flat_map(|(_, op)| paths_of(op)).collect();
         if let Err(error) = self.storage.sync(paths).await {
-            // Not recorded: they are applied again after a restart, which does no harm.
-            tracing::error!(%error, "published files could not be made durable");
+            // A sync after a failed one proves nothing. None of what follows is recorded, so that
+            // after a restart all of it is applied again, in order, which does no harm.
+            tracing::error!(%error, "published files could not be made durable; restart the server");
+            self.unsynced = true;
+            self.applied.clear();
+            return;
+        }
+        let ids: Vec<i64> = self.applied.iter().map(|(id, _)| *id).collect();
+        let recorded = store::write(&self.store, move |tx| tx.disk_ops_done(&ids)).await;
+        if let Err(error) = recorded {
+            // Kept for the next time: if some were forgotten and earlier ones not, a restart would
+            // apply the earlier ones alone.
+            tracing::error!(%error, "published files could not be recorded");
             tokio::time::sleep(RETRY).await;
             return;
         }
-        let ids: Vec<i64> = self.applied.drain(..).map(|(id, _)| id).collect();
-        let recorded = store::write(&self.store, move |tx| tx.disk_ops_done(&ids)).await;
-        if let Err(error) = recorded {
-            tracing::error!(%error, "published files could not be recorded");
-        }
+        self.applied.clear();
         // By this commit the index knows all of them. What waits may have been decided before.
         if self.retagged.len() > SYNC_COUNT && self.waiting.is_empty() {
             self.retagged.clear();

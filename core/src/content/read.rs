@@ -43,7 +43,7 @@ impl Content {
                 Err(error) => return Err(error.into()),
             }
             // First what is decided becomes visible, then the row says what should be there.
-            self.publisher.settle(attempt > 0).await;
+            self.publisher.settle_for_a_reader(attempt > 0).await;
             let id = node.id;
             let found = store::read(&self.store, move |tx| locate(tx, id)).await?;
             let found = found.ok_or(ContentError::Gone)?;

@@ -70,11 +70,11 @@ impl Committer {
         most_dead: usize,
     ) -> Result<Node, TreeError> {
         to_the_end(async move {
+            let none = conditions.tokens_only();
             let made = self.make(&path, conditions).await?;
             if props.is_empty() {
                 return Ok(made);
             }
-            let none = Conditions::default();
             let patched =
                 self.tree.patch_props(self.actor, &self.uid, path, props, most_dead, none);
             patched.await

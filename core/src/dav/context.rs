@@ -168,6 +168,7 @@ impl<'a> Context<'a> {
             if_none_match: etags("if-none-match")?,
             if_unmodified_since: request.header("if-unmodified-since").and_then(parse_http_date),
             if_clauses: clauses,
+            submitted: Vec::new(),
         })
     }
 

@@ -11,7 +11,6 @@
 
 use super::DavError;
 use super::context::Context;
-use super::put::Described;
 use super::relocate::relocated;
 use crate::content::{Content, ContentError, to_the_end};
 use crate::proto::depth::Depth;
@@ -27,7 +26,6 @@ pub(super) async fn copy(context: &Context<'_>, request: &mut Request) -> Result
         Some(Depth::Zero) => false,
         Some(Depth::One) => return Err(DavError::BadRequest("COPY has Depth: 0 or infinity")),
     };
-    let described = Described::parse(request)?;
     let (uid, from) = (&context.principal.uid, &context.path);
     let tree = &context.dav.tree;
     let plan = tree.plan_copy(uid, from, &path, deep).await;
@@ -52,7 +50,7 @@ pub(super) async fn copy(context: &Context<'_>, request: &mut Request) -> Result
         })
     });
     let copied = copied.await??.map_err(|error| context.refused(error))?;
-    Ok(described.accepted(relocated(context, &copied)))
+    Ok(relocated(context, &copied))
 }
 
 /// Copies the bytes of a plan into the stage, as one tree. On an error nothing stays there.

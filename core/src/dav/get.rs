@@ -101,9 +101,7 @@ fn conditional(
 
 fn range_counts(request: &Request, node: &Node) -> bool {
     let etag = node.etag().0;
-    request
-        .header("if-range")
-        .is_none_or(|value| if_range_holds(value, Some(&etag), Some(node.mtime)))
+    request.header("if-range").is_none_or(|value| if_range_holds(value, Some(&etag)))
 }
 
 /// 200 with all fields of the representation.

@@ -101,9 +101,10 @@ async fn update(
     context.dav.require_space(size).await?;
     let content = &context.dav.content;
     // Only over the bytes that were read: a write in between is a failed condition.
+    let id = node.id;
     let (received, stamp) =
         content.receive_over(&mut request.body, node, disk_path, offset, length).await?;
-    let unchanged = EtagCondition::parse(&stamp.etag().quoted())?;
+    let unchanged = EtagCondition::parse(&stamp.etag(id).quoted())?;
     let conditions = Conditions { if_match: Some(unchanged), ..context.conditions.clone() };
     let put = Put {
         path: context.path.clone(),

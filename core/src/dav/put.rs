@@ -43,13 +43,15 @@ impl Described {
             None => None,
             Some(value) => Checksum::parse(value)?,
         };
-        let total =
-            match request.header("oc-total-length") {
-                None => None,
-                Some(value) => Some(value.trim().parse().map_err(|_| {
-                    DavError::BadRequest("OC-Total-Length is not a number of bytes")
-                })?),
-            };
+        let total = match request.header("oc-total-length") {
+            None => None,
+            Some(value) => {
+                let total: Option<u64> = value.trim().parse().ok();
+                let total = total.filter(|total| i64::try_from(*total).is_ok());
+                let bad = DavError::BadRequest("OC-Total-Length is not a number of bytes");
+                Some(total.ok_or(bad)?)
+            }
+        };
         Ok(Self {
             mtime: time("x-oc-mtime", "X-OC-MTime")?,
             created: time("x-oc-ctime", "X-OC-CTime")?,

@@ -44,7 +44,11 @@ pub(super) async fn relocate(
         context.conditions.clone(),
     );
     let moved = moved.await.map_err(|error| context.refused(error))?;
-    Ok(described.accepted(relocated(context, &moved)))
+    let reply = relocated(context, &moved);
+    Ok(match described.mtime {
+        Some(_) if !moved.node.is_folder() => reply.header("x-oc-mtime", "accepted"),
+        _ => reply,
+    })
 }
 
 /// 201 or 204 with the id and, of a file, the etag.

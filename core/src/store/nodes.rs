@@ -42,8 +42,8 @@ impl Node {
     /// The entity tag that clients see (see [`Stamp`]).
     pub fn etag(&self) -> crate::etag::Etag {
         match self.kind {
-            Kind::File => self.content.etag(),
-            Kind::Folder => self.tree.etag(),
+            Kind::File => self.content.etag(self.id),
+            Kind::Folder => self.tree.etag(self.id),
         }
     }
 

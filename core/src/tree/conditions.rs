@@ -18,6 +18,8 @@ pub struct Conditions {
     pub if_unmodified_since: Option<i64>,
     /// Lists of the `If` header: one of them must hold. Empty if there was no such header.
     pub if_clauses: Vec<IfClause>,
+    /// Lock tokens submitted beside those in `if_clauses`.
+    pub submitted: Vec<String>,
 }
 
 /// One list of the `If` header.
@@ -44,10 +46,18 @@ impl Conditions {
     /// Lock tokens that the request submits, in whatever list they stand.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &str> {
         let states = self.if_clauses.iter().flat_map(|clause| &clause.conditions);
-        states.filter_map(|condition| match &condition.state {
-            IfState::Token(token) => Some(token.as_str()),
-            IfState::Etag(_) => None,
-        })
+        states
+            .filter_map(|condition| match &condition.state {
+                IfState::Token(token) => Some(token.as_str()),
+                IfState::Etag(_) => None,
+            })
+            .chain(self.submitted.iter().map(String::as_str))
+    }
+
+    /// No condition, but the same lock tokens: for what a request does beside its main change.
+    pub fn tokens_only(&self) -> Self {
+        let submitted = self.tokens().map(str::to_owned).collect();
+        Self { submitted, ..Self::default() }
     }
 
     /// Refuses if the target of `walk` is not in the demanded state.

@@ -84,8 +84,9 @@ impl Content {
         let (file, begun) = match &transfer.upload.file {
             Some(at) => (self.reopen(&transfer.upload, at).await?, true),
             None => {
-                let total = transfer.upload.total.or(expected.total);
-                (self.storage.begin_stage(total).await?, false)
+                // Not the announced total: it is a promise, and would take space from others for a
+                // day.
+                (self.storage.begin_stage(expected.length).await?, false)
             }
         };
         let digester = match turn.take() {

@@ -93,7 +93,12 @@ fn total_length(request: &Request) -> Result<Option<u64>, DavError> {
 fn number(request: &Request, name: &str, problem: &'static str) -> Result<Option<u64>, DavError> {
     match request.header(name) {
         None => Ok(None),
-        Some(value) => value.trim().parse().map(Some).map_err(|_| DavError::BadRequest(problem)),
+        Some(value) => {
+            let number: Option<u64> = value.trim().parse().ok();
+            // Files are no longer than offsets are signed.
+            let number = number.filter(|number| i64::try_from(*number).is_ok());
+            number.map(Some).ok_or(DavError::BadRequest(problem))
+        }
     }
 }
 
