@@ -210,7 +210,8 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
     tasks
 }
 
-/// Makes an administrator where there is no user at all; gives the password, which is kept nowhere.
+/// Makes an administrator where there is no user at all; gives the password, which the server
+/// keeps only as a hash.
 async fn first_admin(house: &House) -> Result<Option<Secret>, StartError> {
     if !house.auth.list_users("", 1, 0).await?.is_empty() {
         return Ok(None);

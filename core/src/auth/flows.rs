@@ -9,7 +9,8 @@
 //! | over    | unknown             | refused                        |
 //!
 //! A flow lives 20 minutes (server `core/Db/LoginFlowV2Mapper.php`: 1200 s). Its two tokens are
-//! independent; the app password is made when it is fetched, so none exists that nobody holds.
+//! independent; the app password is made when it is fetched, so none exists for a flow
+//! that nobody asks about again.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,8 @@
 //! Keyed hashes (HMAC-SHA256, RFC 2104) under the installation's secret.
 //!
 //! What the index stores of tokens, sessions and flows is such a hash: a stolen database holds
-//! nothing that a client could send, and cannot be searched for known values without the secret.
+//! nothing that a client could send. The secret lies in the same database: it keeps the hashes of two
+//! installations apart, and tokens are safe by their 256 random bits, not by it.
 
 use std::fmt;
 

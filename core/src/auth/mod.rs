@@ -54,7 +54,7 @@ pub use tokens::NewToken;
 
 pub(crate) use keyed::same;
 
-/// Limits, each a key of `server.toml`.
+/// Limits: keys of `server.toml`, but for the shortest password.
 #[derive(Debug, Clone)]
 pub struct AuthSettings {
     /// Failed logins in `throttle_window` after which the next waits. Default 10.

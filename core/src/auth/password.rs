@@ -1,6 +1,6 @@
 //! Hashing and verifying passwords: Argon2id with 19 MiB, t=2, p=1 (`threats` §4).
 //!
-//! The work is bounded: as many hashes at once as there are cores, a short queue behind them, and
+//! The work is bounded: as many hashes at once as `auth.password_threads` says, a short queue behind them, and
 //! then [`PasswordError::Busy`]. A flood of logins cannot take the machine.
 
 use std::sync::{Arc, OnceLock};

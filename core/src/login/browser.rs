@@ -3,8 +3,10 @@
 
 use http::header::SET_COOKIE;
 
-use crate::auth::{Auth, find_cookie, set_cookie};
+use super::refusal::Refusal;
+use crate::auth::{Auth, find_cookie, same, set_cookie};
 use crate::ids::random_token;
+use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
 
 /// Letters of a browser's id: 256 bits.
@@ -60,9 +62,19 @@ impl Browser {
         auth.sign("flow-state", &[&self.id, name, csrf])
     }
 
-    /// Checks [`Browser::state`].
-    pub(super) fn is_state(&self, auth: &Auth, name: &str, csrf: &str, state: &str) -> bool {
-        auth.is_signed(state, "flow-state", &[&self.id, name, csrf])
+    /// Refuses a grant that does not come from the page which this browser got for this flow and
+    /// this session: [`Browser::state`] and the session's token must come back (`threats` §4).
+    pub(super) fn require_own_page(
+        &self,
+        auth: &Auth,
+        name: &str,
+        csrf: &str,
+        fields: &Fields,
+    ) -> Result<(), Refusal> {
+        let state = fields.get("stateToken").unwrap_or_default();
+        let is_state = auth.is_signed(state, "flow-state", &[&self.id, name, csrf]);
+        let is_token = fields.get("requesttoken").is_some_and(|sent| same(sent, csrf));
+        if is_state && is_token { Ok(()) } else { Err(Refusal::stale_form()) }
     }
 }
 

@@ -19,7 +19,7 @@ use minijinja::context;
 use super::app_link::app_link;
 use super::browser::{Browser, with_cookie};
 use super::{Login, LoginForm, Refusal, client_name, query, redirect};
-use crate::auth::{NewToken, find_cookie, same, set_cookie};
+use crate::auth::{NewToken, find_cookie, set_cookie};
 use crate::pages::{FormTargets, base_path};
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
@@ -94,12 +94,7 @@ pub(super) async fn grant(
     let name = flow(room, request, &browser).ok_or_else(Refusal::no_flow)?;
     let session = room.fresh_session(request).await?.filter(|session| session.recent);
     let Some(session) = session else { return Ok(redirect::see_other(request, PAGE)) };
-    let state = fields.get("stateToken").unwrap_or_default();
-    if !fields.get("requesttoken").is_some_and(|sent| same(sent, &session.csrf))
-        || !browser.is_state(&room.auth, name, &session.csrf, state)
-    {
-        return Err(Refusal::stale_form());
-    }
+    browser.require_own_page(&room.auth, name, &session.csrf, fields)?;
     let uid = session.principal.uid;
     let new = NewToken::full(uid.clone(), uid.as_str(), client_name(request));
     let password = room.auth.create_token(new).await?;

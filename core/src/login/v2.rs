@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::browser::{Browser, with_cookie};
 use super::{Login, LoginForm, Refusal, client_name, query, redirect};
-use crate::auth::{find_cookie, same, set_cookie};
+use crate::auth::{find_cookie, set_cookie};
 use crate::pages::{FormTargets, base_path};
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
@@ -135,12 +135,7 @@ pub(super) async fn grant(
     let token = waiting_flow(room, request, &browser).ok_or_else(Refusal::no_flow)?;
     let session = room.fresh_session(request).await?.filter(|session| session.recent);
     let Some(session) = session else { return Ok(redirect::see_other(request, PAGE)) };
-    let state = fields.get("stateToken").unwrap_or_default();
-    if !fields.get("requesttoken").is_some_and(|sent| same(sent, &session.csrf))
-        || !browser.is_state(&room.auth, token, &session.csrf, state)
-    {
-        return Err(Refusal::stale_form());
-    }
+    browser.require_own_page(&room.auth, token, &session.csrf, fields)?;
     room.auth.grant_flow(token, &session.principal.uid, &request.base_url).await?;
     let text = "The app will go on by itself in a moment. You can close this page.";
     let reply = room.message(request, "App connected", text);
