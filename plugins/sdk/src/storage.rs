@@ -13,6 +13,10 @@ use bytes::Bytes;
 
 use crate::BoxFuture;
 
+mod seen;
+
+pub use seen::{Seen, Survey, Unusable, Watch, WhyUnusable};
+
 /// Identifies one state of one file or folder on the storage.
 ///
 /// Opaque to the core, at most 128 bytes. For a file it changes with every write from outside and
@@ -342,6 +346,40 @@ pub trait FileStorage: Send + Sync + 'static {
     /// # Errors
     /// [`StorageError::NotFound`] if there is no folder at `path`.
     fn list(&self, path: &str) -> BoxFuture<'_, Result<Vec<(String, Entry)>, StorageError>>;
+
+    /// A live folder with all that is in it; see [`FileStorage::list`], whose errors it has.
+    fn survey(&self, path: &str) -> BoxFuture<'_, Result<Survey, StorageError>> {
+        let listing = self.list(path);
+        Box::pin(async { Ok(Survey { members: listing.await?, unusable: Vec::new() }) })
+    }
+
+    /// What is at these names in a live folder, in their order; all `None` if there is no folder.
+    fn stat_members(
+        &self,
+        folder: &str,
+        names: Vec<String>,
+    ) -> BoxFuture<'_, Result<Vec<Option<Entry>>, StorageError>> {
+        let folder = folder.to_owned();
+        Box::pin(async move {
+            let mut entries = Vec::with_capacity(names.len());
+            for name in names {
+                entries.push(self.stat(&format!("{folder}/{name}")).await?);
+            }
+            Ok(entries)
+        })
+    }
+
+    /// Whether both tags are of one file or folder, written to or not, wherever it lies.
+    fn is_same(&self, one: &Tag, other: &Tag) -> bool {
+        one == other
+    }
+
+    /// Begins to watch the live tree; `None` if the storage cannot, or is changed by nobody else.
+    /// Returns at once: the folders are gone through in the background, each told when it is
+    /// watched.
+    fn watch(&self) -> BoxFuture<'_, Result<Option<Box<dyn Watch>>, StorageError>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// Bytes that can still be written, if the storage can tell.
     fn free_space(&self) -> BoxFuture<'_, Result<Option<u64>, StorageError>>;
