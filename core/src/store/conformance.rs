@@ -56,6 +56,9 @@ macro_rules! conformance {
                 disk_operations_are_kept_until_they_are_done,
                 a_published_stage_is_forgotten_with_all_below_it,
                 tags_are_replaced_only_where_they_match,
+                what_was_decided_since_is_known_without_gaps,
+                nodes_are_found_by_their_tags,
+                files_that_were_not_read_are_found,
             ],
             sweep: [
                 a_detached_node_frees_its_name_and_keeps_its_id,

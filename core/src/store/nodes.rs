@@ -33,8 +33,8 @@ pub struct Node {
     pub tag: Tag,
     /// Where the bytes are until they are published.
     pub stage: Option<StagePath>,
-    /// Checksums separated by blanks, `SHA1:… MD5:…`; empty for folders. SHA1 is always there for
-    /// files, since `fsck` verifies by it.
+    /// Checksums separated by blanks, `SHA1:… MD5:…`; empty for folders. SHA1 is there for all files,
+    /// since `fsck` verifies by it, but for large ones that came on the disk and were not read yet.
     pub checksums: String,
 }
 
@@ -133,6 +133,20 @@ pub trait NodesRead {
     fn unreachable(&mut self, limit: usize) -> Result<Vec<Node>, StoreError>;
     /// Decided disk operations that are not known to be durable, in order.
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError>;
+    /// Id of the last disk operation that was ever decided; 0 if none was. Ids have no gaps, also
+    /// where a job was rolled back.
+    fn last_disk_op(&mut self) -> Result<i64, StoreError>;
+    /// Decided disk operations with ids above `id` that are not known to be durable, in order.
+    fn disk_ops_after(&mut self, id: i64) -> Result<Vec<(i64, DiskOp)>, StoreError>;
+    /// Up to `limit` nodes with this tag, in any order, also such that are detached; none for the
+    /// empty tag.
+    fn nodes_tagged(&mut self, tag: &Tag, limit: usize) -> Result<Vec<Node>, StoreError>;
+    /// Up to `limit` files above the id whose checksums are not known yet, by id.
+    fn files_without_checksums(
+        &mut self,
+        after: NodeId,
+        limit: usize,
+    ) -> Result<Vec<Node>, StoreError>;
     /// Up to `limit` changes after the stamp, in order.
     fn changes(&mut self, after: Stamp, limit: usize) -> Result<Vec<Change>, StoreError>;
 }

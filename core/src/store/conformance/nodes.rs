@@ -4,6 +4,7 @@ use super::{Bed, file, folder, home, insert, queue, read, refused, uid, write};
 use crate::etag::Stamp;
 use crate::ids::NodeId;
 use crate::storage::{DiskOp, Kind, StagePath, Tag};
+use crate::store::StoreError;
 use crate::store::nodes::{Change, ChangeKind, Node};
 
 pub(crate) fn a_node_is_read_as_it_was_written(bed: &impl Bed) {
@@ -272,4 +273,49 @@ pub(crate) fn tags_are_replaced_only_where_they_match(bed: &impl Bed) {
     let nodes = read(&store, |tx| tx.children(root, None, 9));
     let tags: Vec<_> = nodes.iter().map(|node| node.tag.0.as_str()).collect();
     assert_eq!(tags, ["", "1", "two"]);
+}
+
+pub(crate) fn what_was_decided_since_is_known_without_gaps(bed: &impl Bed) {
+    let store = bed.open();
+    let op = || DiskOp::Remove { path: "x".into(), tag: Tag::default() };
+    assert_eq!(read(&store, |tx| tx.last_disk_op()), 0);
+    let first = write(&store, move |tx| tx.push_disk_op(&op()));
+    refused(&store, move |tx| {
+        tx.push_disk_op(&op())?;
+        Err::<(), _>(StoreError::Busy)
+    });
+    let second = write(&store, move |tx| tx.push_disk_op(&op()));
+    assert_eq!(second, first + 1, "a job that was rolled back leaves no gap");
+    assert_eq!(read(&store, |tx| tx.last_disk_op()), second);
+    assert_eq!(read(&store, |tx| tx.disk_ops_after(first)), [(second, op())]);
+    write(&store, move |tx| tx.disk_ops_done(&[second]));
+    assert_eq!(read(&store, |tx| tx.disk_ops_after(first)), []);
+    assert_eq!(read(&store, |tx| tx.last_disk_op()), second, "also when it is forgotten");
+}
+
+pub(crate) fn nodes_are_found_by_their_tags(bed: &impl Bed) {
+    let store = bed.open();
+    let root = home(&store, "alice").root;
+    for (name, tag) in [("a", "t"), ("b", "t"), ("c", "other"), ("d", "")] {
+        insert(&store, Node { tag: Tag(tag.to_owned()), ..file(root, name) });
+    }
+    for (tag, limit, expected) in [("t", 9, 2), ("t", 1, 1), ("none", 9, 0), ("", 9, 0)] {
+        let found = read(&store, |tx| tx.nodes_tagged(&Tag(tag.to_owned()), limit));
+        assert_eq!(found.len(), expected, "{tag:?}, at most {limit}");
+        assert!(found.iter().all(|node| node.tag.0 == tag));
+    }
+}
+
+pub(crate) fn files_that_were_not_read_are_found(bed: &impl Bed) {
+    let store = bed.open();
+    let root = home(&store, "alice").root;
+    let unread = |name: &str| Node { checksums: String::new(), ..file(root, name) };
+    let a = insert(&store, unread("a"));
+    insert(&store, Node { checksums: "SHA1:aa".to_owned(), ..file(root, "b") });
+    insert(&store, folder(root, "c"));
+    let d = insert(&store, unread("d"));
+    let found = |after, limit| read(&store, |tx| tx.files_without_checksums(after, limit));
+    assert_eq!(found(NodeId(0), 9), [a.clone(), d.clone()]);
+    assert_eq!(found(NodeId(0), 1), [a.clone()]);
+    assert_eq!(found(a.id, 9), [d]);
 }

@@ -49,6 +49,29 @@ impl NodesRead for State {
         Ok(self.disk_ops.iter().map(|(id, op)| (*id, op.clone())).collect())
     }
 
+    fn last_disk_op(&mut self) -> Result<i64, StoreError> {
+        Ok(self.last_disk_op)
+    }
+
+    fn disk_ops_after(&mut self, id: i64) -> Result<Vec<(i64, DiskOp)>, StoreError> {
+        Ok(self.disk_ops.range(id + 1..).map(|(id, op)| (*id, op.clone())).collect())
+    }
+
+    fn nodes_tagged(&mut self, tag: &Tag, limit: usize) -> Result<Vec<Node>, StoreError> {
+        let tagged = self.nodes.values().filter(|node| node.tag == *tag && !tag.0.is_empty());
+        Ok(tagged.take(limit).cloned().collect())
+    }
+
+    fn files_without_checksums(
+        &mut self,
+        after: NodeId,
+        limit: usize,
+    ) -> Result<Vec<Node>, StoreError> {
+        let unread = |node: &&Node| !node.is_folder() && node.checksums.is_empty();
+        let later = self.nodes.range(NodeId(after.0 + 1)..).map(|(_, node)| node);
+        Ok(later.filter(unread).take(limit).cloned().collect())
+    }
+
     fn changes(&mut self, after: Stamp, limit: usize) -> Result<Vec<Change>, StoreError> {
         Ok(self.changes.range(after.seq() + 1..).take(limit).map(|(_, it)| it.clone()).collect())
     }

@@ -140,6 +140,32 @@ impl<T: Rows> NodesRead for T {
         self.all("SELECT id, op, a, b, tag, mtime FROM disk_op ORDER BY id", [], disk_op)
     }
 
+    fn last_disk_op(&mut self) -> Result<i64, StoreError> {
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'disk_op'";
+        Ok(self.one(sql, [], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn disk_ops_after(&mut self, id: i64) -> Result<Vec<(i64, DiskOp)>, StoreError> {
+        let sql = "SELECT id, op, a, b, tag, mtime FROM disk_op WHERE id > ?1 ORDER BY id";
+        self.all(sql, [id], disk_op)
+    }
+
+    fn nodes_tagged(&mut self, tag: &Tag, limit: usize) -> Result<Vec<Node>, StoreError> {
+        let sql = select_node!("FROM node n WHERE n.tag = ?1 AND n.tag <> '' LIMIT ?2");
+        self.all(sql, params![tag.0, count(limit)], node)
+    }
+
+    fn files_without_checksums(
+        &mut self,
+        after: NodeId,
+        limit: usize,
+    ) -> Result<Vec<Node>, StoreError> {
+        let sql = select_node!(
+            "FROM node n WHERE n.checksums = '' AND n.kind = 0 AND n.id > ?1 ORDER BY n.id LIMIT ?2"
+        );
+        self.all(sql, params![after, count(limit)], node)
+    }
+
     fn changes(&mut self, after: Stamp, limit: usize) -> Result<Vec<Change>, StoreError> {
         let sql = "SELECT stamp, time, actor, origin, kind, node, owner, path, old_path, request_id
                    FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2";
