@@ -25,6 +25,7 @@ pub mod tree;
 pub mod dav;
 pub mod login;
 pub mod ocs;
+pub mod outside;
 pub mod web;
 // door
 pub mod http;

@@ -57,7 +57,7 @@ const FLOORS: [(&str, Neighbours, &[&str]); 6] = [
             "pages",
         ],
     ),
-    ("rooms", Neighbours::Strangers, &["dav", "ocs", "login", "web", "push", "links"]),
+    ("rooms", Neighbours::Strangers, &["dav", "ocs", "login", "web", "push", "links", "outside"]),
     ("door", Neighbours::Strangers, &["http", "net"]),
     ("roof", Neighbours::Friends, &["app", "cli", "main", "lib"]),
 ];

@@ -23,6 +23,7 @@ use crate::auth::{Auth, BuiltinUsers, Passwords};
 use crate::clock::Clock;
 use crate::config::{AuthProvider, Settings};
 use crate::content::{Content, Publisher};
+use crate::outside::{Keeper, OutsideMetrics};
 use crate::storage::FileStorage;
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -95,6 +96,9 @@ pub struct House {
     pub tree: Tree,
     /// Who is who.
     pub auth: Arc<Auth>,
+    /// Who looks at the disk when others have changed it.
+    pub keeper: Keeper,
+    outside_metrics: OutsideMetrics,
     /// Free bytes below which nothing new is taken.
     min_free: Arc<AtomicU64>,
     publisher: Arc<Publisher>,
@@ -134,8 +138,28 @@ impl House {
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone());
         let auth = Arc::new(open_auth(settings, &store, &clock)?);
+        let outside_metrics = OutsideMetrics::default();
+        let keeper = Keeper::new(
+            content.clone(),
+            tree.clone(),
+            settings::keeper(settings),
+            outside_metrics.clone(),
+        );
+        content.set_freshness(Arc::new(keeper.clone()));
         let min_free = Arc::new(AtomicU64::new(settings.storage.min_free_bytes));
-        Ok(Self { store, storage, content, tree, auth, min_free, publisher, clock, folder })
+        Ok(Self {
+            store,
+            storage,
+            content,
+            tree,
+            auth,
+            keeper,
+            outside_metrics,
+            min_free,
+            publisher,
+            clock,
+            folder,
+        })
     }
 
     /// The data folder.

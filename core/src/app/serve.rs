@@ -53,6 +53,7 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     let metrics = Metrics::default();
     let net_metrics = NetMetrics::default();
     metrics.register(|registry| net_metrics.register(registry));
+    metrics.register(|registry| house.outside_metrics.register(registry));
     let server = Server::bind(settings::net(settings), Some(&certs), net_metrics)?;
     let mut admin = start_admin(&house, settings, metrics.clone());
     let mut hangup = signal(SignalKind::hangup())?;
@@ -155,6 +156,7 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
         }
     }));
     tasks.spawn(certs.watch(CERTIFICATES));
+    tasks.spawn(house.keeper.clone().run());
     tasks
 }
 

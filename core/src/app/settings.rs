@@ -10,6 +10,7 @@ use crate::dav::DavSettings;
 use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
 use crate::net::{CertSource, NetSettings};
 use crate::ocs::OcsSettings;
+use crate::outside::KeeperSettings;
 use crate::proto::dav::XmlLimits;
 use crate::storage::Durability;
 use crate::store::sqlite;
@@ -29,6 +30,11 @@ pub(super) fn index_durability(settings: &Settings) -> sqlite::Durability {
         // Not SQLite's own "off": a power cut must not damage what earlier days have written.
         config::Durability::None => sqlite::Durability::Batch,
     }
+}
+
+pub(super) fn keeper(settings: &Settings) -> KeeperSettings {
+    let storage = &settings.storage;
+    KeeperSettings { watch: storage.watch, settle: storage.settle, rescan: storage.rescan }
 }
 
 pub(super) fn password_threads(settings: &Settings) -> usize {

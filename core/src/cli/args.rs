@@ -97,6 +97,9 @@ pub enum Verb {
     /// Verify every file against the index: sizes and checksums. Exit code 4 if something differs
     #[command(after_help = FSCK_HELP)]
     Fsck(JsonArgs),
+    /// Take over now what others have changed on the disk. Exit code 4 if something cannot be served
+    #[command(after_help = SCAN_HELP)]
+    Scan(ScanArgs),
 }
 
 const USER_HELP: &str = "\
@@ -117,6 +120,21 @@ const FSCK_HELP: &str = "\
 Reads every file and changes none. May run beside the server, which then does the reading; files
 that change meanwhile are looked at again. Prints a line for each problem: the path below
 data/files, what is wrong, and what to do.";
+
+const SCAN_HELP: &str = "\
+Not needed as a rule: a running server sees changes below data/files within a second or two, and
+looks at everything when it starts. Prints a line for each thing that cannot be served (symbolic
+links, names that are not UTF-8 in NFC): the path below data/files, why, and what to do.";
+
+/// What to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ScanArgs {
+    /// Only the files of this user
+    pub user: Option<String>,
+    /// Print JSON for scripts
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// The choice between people and scripts as readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
@@ -427,6 +445,11 @@ mod tests {
         for (line, expected) in [
             ("check --json", Verb::Check(json)),
             ("fsck", Verb::Fsck(people)),
+            ("scan", Verb::Scan(ScanArgs { user: None, json: false })),
+            (
+                "scan alice --json",
+                Verb::Scan(ScanArgs { user: Some("alice".to_owned()), json: true }),
+            ),
             (
                 "user add alice --admin --quota 10GB --group a --group b --password-stdin",
                 Verb::User(UserVerb::Add(UserAdd {

@@ -64,7 +64,7 @@ fn check(session: &Session, json: bool) -> Result<u64, Exit> {
 }
 
 /// Names on the disk can hold anything; what is printed must not move the cursor.
-fn printable(path: &str) -> String {
+pub(super) fn printable(path: &str) -> String {
     path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

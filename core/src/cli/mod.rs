@@ -10,6 +10,7 @@ mod fsck;
 mod group;
 pub mod out;
 mod password;
+mod scan;
 mod serve;
 mod session;
 mod table;
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
         Verb::Group(verb) => group::run(&flags, verb),
         Verb::Token(verb) => token::run(&flags, verb),
         Verb::Fsck(output) => fsck::run(&flags, output.json),
+        Verb::Scan(scan) => scan::run(&flags, scan),
     }
     .into()
 }

@@ -16,6 +16,9 @@ pub(crate) struct RawStorage {
     max_file_bytes: u64,
     max_chunk_bytes: u64,
     upload_retention_secs: u64,
+    watch: bool,
+    settle_millis: u64,
+    rescan_secs: u64,
 }
 
 impl Default for RawStorage {
@@ -27,6 +30,9 @@ impl Default for RawStorage {
             max_file_bytes: 0,
             max_chunk_bytes: 100 << 20,
             upload_retention_secs: 86_400,
+            watch: true,
+            settle_millis: 400,
+            rescan_secs: 60,
         }
     }
 }
@@ -59,6 +65,12 @@ pub struct Storage {
     pub max_chunk_bytes: u64,
     /// How long an idle chunked upload is kept, counted from its last chunk.
     pub upload_retention: Duration,
+    /// Whether the system is asked to tell of changes that others make on the disk.
+    pub watch: bool,
+    /// How long a file on the disk must not have been written to before it is shown.
+    pub settle: Duration,
+    /// How often folders that cannot be watched are looked at; `None` for never.
+    pub rescan: Option<Duration>,
 }
 
 impl RawStorage {
@@ -91,6 +103,14 @@ impl RawStorage {
                 self.upload_retention_secs,
                 60..=31_536_000,
             ),
+            watch: self.watch,
+            settle: Duration::from_millis(see.number(
+                "settle_millis",
+                self.settle_millis,
+                10..=60_000,
+            )),
+            rescan: (self.rescan_secs != 0)
+                .then(|| see.secs("rescan_secs", self.rescan_secs, 1..=604_800)),
         }
     }
 }

@@ -36,7 +36,11 @@ impl Content {
                 Err(StorageError::NotFound(_) | StorageError::Changed(_)) if attempt == 0 => {
                     self.publisher.settle_for_a_reader(false).await;
                 }
-                Err(StorageError::NotFound(_) | StorageError::Changed(_)) => break,
+                Err(StorageError::NotFound(_) | StorageError::Changed(_)) => {
+                    // Refused now; who tries again is given what is there by then.
+                    self.look(disk_path).await;
+                    break;
+                }
                 copied => return Ok(copied?),
             }
         }

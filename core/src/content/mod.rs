@@ -7,6 +7,7 @@
 
 mod copy;
 mod error;
+mod outside;
 mod publish;
 mod read;
 mod stage;
@@ -17,6 +18,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use error::ContentError;
+pub use outside::Freshness;
 pub use publish::Publisher;
 pub use read::{OpenFile, stream};
 pub use stage::{Expected, Received};
@@ -48,6 +50,7 @@ pub struct Content {
     durability: Durability,
     clock: Clock,
     running: Arc<upload::Running>,
+    freshness: outside::FreshnessCell,
 }
 
 impl Content {
@@ -59,7 +62,8 @@ impl Content {
         durability: Durability,
         clock: Clock,
     ) -> Self {
-        Self { storage, store, publisher, durability, clock, running: Arc::default() }
+        let (running, freshness) = Default::default();
+        Self { storage, store, publisher, durability, clock, running, freshness }
     }
 
     /// An empty folder in the stage.

@@ -44,6 +44,10 @@ impl Content {
             }
             // First what is decided becomes visible, then the row says what should be there.
             self.publisher.settle_for_a_reader(attempt > 0).await;
+            if attempt > 0 {
+                // Not by us, then: somebody changed it on the disk.
+                self.look(&disk_path).await;
+            }
             let id = node.id;
             let found = store::read(&self.store, move |tx| locate(tx, id)).await?;
             let found = found.ok_or(ContentError::Gone)?;

@@ -41,7 +41,8 @@ use crate::content::{Content, to_the_end};
 use crate::ids::Uid;
 use crate::proto::dav::XmlLimits;
 use crate::store::Installation;
-use crate::tree::Tree;
+use crate::store::StoreError;
+use crate::tree::{Tree, TreeError};
 use crate::wire::{Reply, Request, USER_FIELD};
 use context::Context;
 pub use error::DavError;
@@ -159,7 +160,15 @@ impl Dav {
         if self.homes.read().unwrap_or_else(PoisonError::into_inner).contains(uid) {
             return Ok(());
         }
-        if self.tree.find_home(uid).await?.is_none() {
+        let finished = self.tree.home_is_finished(uid).await?;
+        let on_disk = finished.is_none() && self.content.stat(uid.as_str()).await?.is_some();
+        if finished == Some(false) || on_disk {
+            // Files that were there before the home: all of them, or none. Who was shown a part would
+            // take the rest for deleted.
+            if !self.content.take_over(uid).await {
+                return Err(TreeError::Store(StoreError::Busy).into());
+            }
+        } else if finished.is_none() {
             let (tree, content, uid) = (self.tree.clone(), self.content.clone(), uid.clone());
             to_the_end(async move {
                 let staged = content.stage_folder().await?;

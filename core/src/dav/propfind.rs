@@ -48,6 +48,9 @@ pub(super) async fn propfind(
     let set =
         PropSet::of(Propfind::parse(&body, &context.dav.settings.xml)?, wants_minimal(request));
     let viewer = context.viewer(request).await?;
+    if depth == Depth::One {
+        context.dav.content.freshen(&context.principal.uid, &context.path).await;
+    }
     let (pieces, found) = list(context, depth, set, viewer);
     // Nothing is answered before the resource was found; after it, errors break the stream.
     match found.await {

@@ -1,8 +1,9 @@
 //! Homes: the root of each user's tree.
 
 use super::{Tree, TreeError};
+use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
-use crate::storage::{DiskOp, Kind, Staged};
+use crate::storage::{DiskOp, Kind, Staged, Tag};
 use crate::store;
 use crate::store::nodes::{Change, ChangeKind, Home, Node};
 
@@ -14,6 +15,52 @@ impl Tree {
     pub async fn find_home(&self, owner: &Uid) -> Result<Option<Home>, TreeError> {
         let owner = owner.clone();
         store::read(&self.store, move |tx| Ok(tx.home(&owner)?)).await
+    }
+
+    /// Makes the home of a user from the folder that is at its place on the disk already, empty as
+    /// the index sees it, and unfinished: [`Tree::finish_home`] is to be called when all that is in it
+    /// was looked at. If there is a home, it stays as it is.
+    ///
+    /// # Errors
+    /// [`TreeError::Store`].
+    pub async fn begin_home(&self, owner: &Uid) -> Result<Home, TreeError> {
+        let (owner, now) = (owner.clone(), self.clock.seconds());
+        store::write(&self.store, move |tx| {
+            if let Some(home) = tx.home(&owner)? {
+                return Ok(home);
+            }
+            let stamp = tx.next_stamp()?;
+            // No tag is what says that it is unfinished.
+            let root = new_root(&owner, stamp, Tag::default(), now);
+            Ok(tx.insert_home(&owner, owner.as_str(), &root)?)
+        })
+        .await
+    }
+
+    /// Says that all that is in a home is known, and the tag of its folder.
+    ///
+    /// # Errors
+    /// [`TreeError::Store`].
+    pub async fn finish_home(&self, home: &Home, tag: Tag) -> Result<(), TreeError> {
+        let root = home.root;
+        store::write(&self.store, move |tx| match tx.node(root)? {
+            Some(node) if node.tag == Tag::default() => Ok(tx.update_node(&Node { tag, ..node })?),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// Whether all that is in a home is known; `None` if there is no such home.
+    ///
+    /// # Errors
+    /// [`TreeError::Store`].
+    pub async fn home_is_finished(&self, owner: &Uid) -> Result<Option<bool>, TreeError> {
+        let owner = owner.clone();
+        store::read(&self.store, move |tx| {
+            let Some(home) = tx.home(&owner)? else { return Ok(None) };
+            Ok(tx.node(home.root)?.map(|root| root.tag != Tag::default()))
+        })
+        .await
     }
 
     /// Makes the home of a user from an empty folder in the stage, or gives the one there is (the
@@ -28,21 +75,7 @@ impl Tree {
                 return Ok((home, false));
             }
             let stamp = tx.next_stamp()?;
-            let root = Node {
-                id: NodeId(0),
-                parent: None,
-                name: owner.as_str().to_owned(),
-                kind: Kind::Folder,
-                size: 0,
-                mtime: now,
-                created: None,
-                uploaded: now,
-                content: stamp,
-                tree: stamp,
-                tag: staged.tag,
-                stage: None,
-                checksums: String::new(),
-            };
+            let root = new_root(&owner, stamp, staged.tag, now);
             let base = owner.as_str().to_owned();
             let home = tx.insert_home(&owner, &base, &root)?;
             tx.push_disk_op(&DiskOp::Publish { stage: staged.at, path: base, replaces: None })?;
@@ -83,5 +116,23 @@ impl Tree {
             Ok(Some(root.size))
         })
         .await
+    }
+}
+
+fn new_root(owner: &Uid, stamp: Stamp, tag: Tag, now: i64) -> Node {
+    Node {
+        id: NodeId(0),
+        parent: None,
+        name: owner.as_str().to_owned(),
+        kind: Kind::Folder,
+        size: 0,
+        mtime: now,
+        created: None,
+        uploaded: now,
+        content: stamp,
+        tree: stamp,
+        tag,
+        stage: None,
+        checksums: String::new(),
     }
 }

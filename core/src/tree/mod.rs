@@ -44,7 +44,7 @@ pub use relocate::{Destination, Relocated};
 
 use crate::clock::Clock;
 use crate::ids::Uid;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Who changes something, for the feed, for locks and for quota.
 #[derive(Debug, Clone)]
@@ -70,6 +70,17 @@ impl Tree {
     /// The rules over `store`.
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
         Self { store, clock }
+    }
+
+    /// Asks the index something.
+    ///
+    /// # Errors
+    /// [`TreeError`], as `question` gives.
+    pub async fn store_read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut dyn store::ReadTx) -> Result<T, TreeError> + Send + 'static,
+    ) -> Result<T, TreeError> {
+        store::read(&self.store, question).await
     }
 
     /// The index itself, for reading.

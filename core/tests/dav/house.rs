@@ -14,6 +14,7 @@ use moonsail::clock::Clock;
 use moonsail::content::{Content, Publisher};
 use moonsail::dav::{Dav, DavSettings};
 use moonsail::ids::Uid;
+use moonsail::outside::{Keeper, KeeperSettings, OutsideMetrics};
 use moonsail::path::DavPath;
 use moonsail::storage::{self, FileStorage};
 use moonsail::store::sqlite::{Durability, SqliteOptions, SqliteStore};
@@ -31,6 +32,9 @@ pub(crate) struct House {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) clock: Clock,
+    pub(crate) content: Content,
+    pub(crate) tree: Tree,
+    pub(crate) keeper: Keeper,
     pub(crate) folder: tempfile::TempDir,
     logins: HashMap<&'static str, String>,
 }
@@ -117,7 +121,11 @@ impl House {
         let auth = Arc::new(auth);
         let mut settings = DavSettings::default();
         change(&mut settings);
-        let dav = Dav::new(Arc::clone(&auth), tree, content, settings, clock.clone());
+        let eye = KeeperSettings { watch: true, settle: Duration::from_millis(50), rescan: None };
+        let keeper = Keeper::new(content.clone(), tree.clone(), eye, OutsideMetrics::default());
+        content.set_freshness(Arc::new(keeper.clone()));
+        let dav =
+            Dav::new(Arc::clone(&auth), tree.clone(), content.clone(), settings, clock.clone());
         let mut house = Self {
             dav: Arc::new(dav),
             store,
@@ -125,6 +133,9 @@ impl House {
             publisher,
             auth,
             clock,
+            content,
+            tree,
+            keeper,
             folder,
             logins: HashMap::new(),
         };

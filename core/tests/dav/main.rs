@@ -7,6 +7,7 @@ mod gone;
 mod house;
 mod listings;
 mod locks;
+mod outside;
 mod places;
 mod properties;
 mod races;

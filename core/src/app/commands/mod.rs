@@ -7,6 +7,7 @@
 
 mod error;
 mod groups;
+mod scan;
 mod tokens;
 mod users;
 mod wire_secret;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 
 pub use error::CommandError;
 pub use groups::GroupCommand;
+pub use scan::Scanned;
 pub use tokens::{NewAppPassword, TokenCommand};
 pub use users::{NewAccount, NewQuota, UserCommand};
 
@@ -37,6 +39,12 @@ pub enum Command {
     ///
     /// [`Progress`]: crate::content::Progress
     Fsck,
+    /// Take over what others have changed on the disk. Gives [`Scanned`]; what cannot be served is
+    /// told on the way.
+    Scan {
+        /// Only this user's files.
+        user: Option<String>,
+    },
 }
 
 /// Carries out a command. Its effects hold for the next request of a running server.
@@ -54,6 +62,7 @@ pub async fn execute(
         Command::User(command) => users::execute(house, command).await,
         Command::Group(command) => groups::execute(house, command).await,
         Command::Token(command) => tokens::execute(house, command).await,
+        Command::Scan { user } => scan::execute(house, user, findings).await,
         Command::Fsck => {
             let done = house.content.verify(&findings).await?;
             serde_json::to_value(done).map_err(|error| CommandError::Failed(error.to_string()))

@@ -29,6 +29,10 @@ pub struct Unusable {
 pub enum WhyUnusable {
     /// Its name is not UTF-8.
     NotUtf8,
+    /// Its name is not in Unicode's form NFC. The core says this of members.
+    NotNfc,
+    /// Its name has characters, or a length, that no client may send. The core says this of members.
+    Impossible,
     /// It is a symbolic link, which is never followed.
     Link,
     /// It is a device, a socket or a pipe.

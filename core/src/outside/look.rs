@@ -1,0 +1,282 @@
+//! One look at the disk: compare, wait for what was decided, compare again, read, tell the tree.
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::compare::{self, Compared, Difference, LookError};
+use super::counts::Counts;
+use super::moves::{Lost, find_origin};
+use crate::content::Content;
+use crate::storage::{Kind, Unusable};
+use crate::store::StoreError;
+use crate::store::nodes::Located;
+use crate::tree::{Adopted, Found, Sight, Tree, TreeError};
+
+/// Names that are settled in one job of the index: few enough that requests hardly wait for it.
+const AT_ONCE: usize = 200;
+/// Files that are read at once.
+const READERS: usize = 4;
+/// Files up to this size are read before they are shown, so that their checksum is there and a file
+/// that was only written again keeps its etag. Larger ones are shown first.
+pub(super) const READ_FIRST: u64 = 256 << 20;
+
+/// What to look at.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// Path of the folder on the disk.
+    pub(super) folder: String,
+    /// Names in it; `None` for all.
+    pub(super) names: Option<Vec<String>>,
+}
+
+/// What to do with nodes whose place on the disk is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Losses {
+    /// Delete them.
+    Now,
+    /// Leave them, and tell: what they were may yet be found elsewhere.
+    Later,
+}
+
+/// What looks have brought.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) counts: Counts,
+    /// Folders whose members have not been looked at: new, or in another inode.
+    pub(super) new_folders: Vec<String>,
+    /// Folders in those that were looked at as a whole.
+    pub(super) folders: Vec<String>,
+    /// Folder and name of what moves still.
+    pub(super) again: Vec<(String, String)>,
+    /// Folder and name of losses that were left.
+    pub(super) losses: Vec<(String, String)>,
+    /// Folder and what cannot be served in it.
+    pub(super) unusable: Vec<(String, Unusable)>,
+    /// Homes whose folder is not there, or empty where it was not.
+    pub(super) missing_homes: Vec<String>,
+    /// Members that were looked at.
+    pub(super) members: u64,
+}
+
+/// Looks at the disk. Cheap to clone; looks may run side by side.
+#[derive(Clone)]
+pub(super) struct Looker {
+    pub(super) content: Content,
+    pub(super) tree: Tree,
+}
+
+impl Looker {
+    /// Looks at all targets, new things first, so that what was renamed is found before its old
+    /// place is believed to be empty.
+    pub(super) async fn look(
+        &self,
+        targets: Vec<Target>,
+        losses: Losses,
+    ) -> Result<Outcome, LookError> {
+        let mut outcome = Outcome::default();
+        let (mut gains, mut lost_names, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        for target in targets {
+            let Some(compared) = self.compare(&target).await? else { continue };
+            outcome.members += compared.members;
+            for name in &compared.folders {
+                outcome.folders.push(format!("{}/{name}", target.folder));
+            }
+            let unusable = compared.unusable.into_iter();
+            outcome.unusable.extend(unusable.map(|it| (target.folder.clone(), it)));
+            if target.names.is_none() && compared.folder.path.is_root() {
+                let home = &compared.folder;
+                if !self.home_is_there(home, &target.folder, compared.is_empty).await? {
+                    outcome.missing_homes.push(target.folder);
+                    continue;
+                }
+            }
+            let home = &compared.folder.home;
+            let (losing, gaining): (Vec<Difference>, Vec<Difference>) =
+                compared.differences.into_iter().partition(Difference::is_loss);
+            lost.extend(losing.iter().filter_map(|loss| {
+                let row = loss.row.as_ref()?;
+                let disk_path = format!("{}/{}", target.folder, loss.name);
+                let (id, tag, owner) = (row.id, row.tag.clone(), home.owner.clone());
+                Some(Lost { id, tag, owner, disk_path })
+            }));
+            let names = |list: Vec<Difference>| list.into_iter().map(|it| it.name).collect();
+            gains.push((target.folder.clone(), names(gaining)));
+            lost_names.push((target.folder, names(losing)));
+        }
+        for (folder, names) in gains {
+            self.settle_all(&folder, names, &lost, &mut outcome).await?;
+        }
+        for (folder, names) in lost_names {
+            match losses {
+                Losses::Now => self.settle_all(&folder, names, &[], &mut outcome).await?,
+                Losses::Later => {
+                    outcome.losses.extend(names.into_iter().map(|name| (folder.clone(), name)));
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn compare(&self, target: &Target) -> Result<Option<Compared>, LookError> {
+        match &target.names {
+            None => compare::whole(&self.content, &self.tree, &target.folder).await,
+            Some(names) => compare::names(&self.content, &self.tree, &target.folder, names).await,
+        }
+    }
+
+    /// Whether what is at a home's place is that home. An empty folder instead of a full one is
+    /// a disk that is not mounted rather than a wish to delete everything.
+    async fn home_is_there(
+        &self,
+        home: &Located,
+        disk_path: &str,
+        is_empty: bool,
+    ) -> Result<bool, LookError> {
+        let Some(entry) = self.content.stat(disk_path).await? else { return Ok(false) };
+        if entry.tag == home.node.tag {
+            return Ok(true);
+        }
+        let root = home.node.id;
+        let count = self.tree.store_read(move |tx| Ok(tx.child_count(root)?)).await?;
+        if is_empty && count > 0 {
+            return Ok(false);
+        }
+        // Another folder with files, as after copying everything back: its members are compared.
+        let (from, to) = (home.node.tag.clone(), entry.tag);
+        let store = self.tree.store();
+        let retagged = crate::store::write(store, move |tx| tx.retag(&from, &to)).await;
+        retagged.map_err(TreeError::from)?;
+        Ok(true)
+    }
+
+    async fn settle_all(
+        &self,
+        folder: &str,
+        names: Vec<String>,
+        lost: &[Lost],
+        outcome: &mut Outcome,
+    ) -> Result<(), LookError> {
+        for names in names.chunks(AT_ONCE) {
+            let again = self.settle(folder, names, lost, outcome).await?;
+            outcome.again.extend(again.into_iter().map(|name| (folder.to_owned(), name)));
+        }
+        Ok(())
+    }
+
+    /// Takes over what differs at these names once all that was decided is on the disk. Gives the
+    /// names that are to be looked at again.
+    async fn settle(
+        &self,
+        folder: &str,
+        names: &[String],
+        lost: &[Lost],
+        outcome: &mut Outcome,
+    ) -> Result<Vec<String>, LookError> {
+        let Some(mark) = self.content.mark().await? else { return Ok(names.to_vec()) };
+        let compared = compare::names(&self.content, &self.tree, folder, names).await?;
+        let Some(Compared { folder: located, differences, .. }) = compared else {
+            return Ok(Vec::new());
+        };
+        let read = stream::iter(differences)
+            .map(|difference| self.read(folder, &located, difference, lost))
+            .buffered(READERS)
+            .try_collect::<Vec<_>>()
+            .await?;
+        let (found, moving): (Vec<Read>, Vec<Read>) =
+            read.into_iter().partition(|read| matches!(read, Read::Still(_)));
+        let mut again: Vec<String> = moving.into_iter().map(Read::name).collect();
+        let found: Vec<Found> = found.into_iter().filter_map(Read::still).collect();
+        if found.is_empty() {
+            return Ok(again);
+        }
+        let sight =
+            Sight { folder: located.node.id, path: folder.to_owned(), mark, found: found.clone() };
+        let adopted = self.tree.adopt(sight).await?;
+        for (adopted, found) in adopted.into_iter().zip(found) {
+            outcome.counts.add(adopted);
+            let is_folder = found.entry.as_ref().is_some_and(|it| it.kind == Kind::Folder);
+            if is_folder && matches!(adopted, Adopted::Created | Adopted::Touched) {
+                outcome.new_folders.push(format!("{folder}/{}", found.name));
+            }
+            // What was renamed may have been written to as well.
+            if adopted == Adopted::Again || (adopted == Adopted::Moved && !is_folder) {
+                again.push(found.name);
+            }
+        }
+        Ok(again)
+    }
+
+    /// Where it came from, or what its bytes are.
+    async fn read(
+        &self,
+        folder: &str,
+        located: &Located,
+        difference: Difference,
+        lost: &[Lost],
+    ) -> Result<Read, LookError> {
+        let moved =
+            find_origin(&self.content, &self.tree, &located.home, &difference, lost).await?;
+        let mut checksums = None;
+        if let (None, Some(entry)) = (&moved, &difference.entry)
+            && entry.kind == Kind::File
+            && entry.size <= READ_FIRST
+        {
+            let path = format!("{folder}/{}", difference.name);
+            checksums = self.content.sha1_on_disk(&path, &entry.tag).await?;
+            if checksums.is_none() {
+                return Ok(Read::Moving(difference.name));
+            }
+        }
+        let known = difference.known();
+        let Difference { name, entry, .. } = difference;
+        Ok(Read::Still(Box::new(Found { name, entry, known, checksums, moved })))
+    }
+
+    /// Reads files that were shown before they were read. Gives how many are left.
+    pub(super) async fn read_large(&self) -> Result<(), LookError> {
+        let mut after = crate::ids::NodeId(0);
+        loop {
+            let from = after;
+            let page = self.tree.store_read(move |tx| {
+                let nodes = tx.files_without_checksums(from, 1)?;
+                let Some(node) = nodes.into_iter().next() else { return Ok(None) };
+                let at = crate::store::nodes::locate(tx, node.id)?;
+                Ok(Some((node.id, node.tag, at.map(|at| at.home.disk_path(&at.path)))))
+            });
+            let Some((id, tag, path)) = page.await? else { return Ok(()) };
+            after = id;
+            let Some(path) = path else { continue };
+            if let Some(sum) = self.content.sha1_on_disk(&path, &tag).await? {
+                self.tree.record_checksums(id, tag, sum).await?;
+            }
+        }
+    }
+}
+
+/// A difference that was read.
+enum Read {
+    Still(Box<Found>),
+    /// It changed while it was read.
+    Moving(String),
+}
+
+impl Read {
+    fn name(self) -> String {
+        match self {
+            Self::Still(found) => found.name,
+            Self::Moving(name) => name,
+        }
+    }
+
+    fn still(self) -> Option<Found> {
+        match self {
+            Self::Still(found) => Some(*found),
+            Self::Moving(_) => None,
+        }
+    }
+}
+
+impl From<StoreError> for LookError {
+    fn from(error: StoreError) -> Self {
+        Self::Tree(error.into())
+    }
+}
