@@ -363,7 +363,8 @@ pub trait FileStorage: Send + Sync + 'static {
         Box::pin(async move {
             let mut entries = Vec::with_capacity(names.len());
             for name in names {
-                entries.push(self.stat(&format!("{folder}/{name}")).await?);
+                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                entries.push(self.stat(&path).await?);
             }
             Ok(entries)
         })

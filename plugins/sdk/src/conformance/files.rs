@@ -5,12 +5,14 @@
 //! | `stage.rs`   | writing to the stage                              |
 //! | `copies.rs`  | copying into it, folders in it                    |
 //! | `live.rs`    | reading the live tree, names                      |
+//! | `looks.rs`   | comparing it with what is known                   |
 //! | `publish.rs` | [`DiskOp::Publish`] and [`DiskOp::Touch`]         |
 //! | `moves.rs`   | [`DiskOp::Move`] and [`DiskOp::Remove`]           |
 //! | `replay.rs`  | what is applied again after a crash               |
 
 mod copies;
 mod live;
+mod looks;
 mod moves;
 mod publish;
 mod replay;
@@ -44,8 +46,15 @@ use cases;
 /// # Panics
 /// If a case fails.
 pub async fn files_suite<S: FileStorage, G>(make: impl Fn() -> (S, G)) {
-    let groups =
-        [stage::CASES, copies::CASES, live::CASES, publish::CASES, moves::CASES, replay::CASES];
+    let groups = [
+        stage::CASES,
+        copies::CASES,
+        live::CASES,
+        looks::CASES,
+        publish::CASES,
+        moves::CASES,
+        replay::CASES,
+    ];
     let mut failed = Vec::new();
     let mut count = 0;
     for (name, case) in groups.into_iter().flatten() {
