@@ -35,7 +35,7 @@ use moonsail_sdk::BoxFuture;
 use moonsail_sdk::blocking::blocking;
 use moonsail_sdk::storage::{
     Applied, DiskOp, Durability, Entry, FileStorage, ReadFile, StageFile, StagePath, Staged,
-    StorageError, Tag,
+    StorageError, Survey, Tag,
 };
 use rustix::fs::OFlags;
 
@@ -173,7 +173,25 @@ impl FileStorage for LocalStorage {
 
     fn list(&self, path: &str) -> BoxFuture<'_, Result<Vec<(String, Entry)>, StorageError>> {
         let path = path.to_owned();
-        self.job(move |areas| live::list(areas, &path))
+        self.job(move |areas| Ok(live::survey(areas, &path)?.members))
+    }
+
+    fn survey(&self, path: &str) -> BoxFuture<'_, Result<Survey, StorageError>> {
+        let path = path.to_owned();
+        self.job(move |areas| live::survey(areas, &path))
+    }
+
+    fn stat_members(
+        &self,
+        folder: &str,
+        names: Vec<String>,
+    ) -> BoxFuture<'_, Result<Vec<Option<Entry>>, StorageError>> {
+        let folder = folder.to_owned();
+        self.job(move |areas| live::stat_members(areas, &folder, &names))
+    }
+
+    fn is_same(&self, one: &Tag, other: &Tag) -> bool {
+        tag::is_same(one, other)
     }
 
     fn free_space(&self) -> BoxFuture<'_, Result<Option<u64>, StorageError>> {

@@ -1,9 +1,10 @@
 //! Looking at the live tree, and making changes of it durable.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
-use moonsail_sdk::storage::{Entry, StorageError};
+use moonsail_sdk::storage::{Entry, StorageError, Survey, Unusable, WhyUnusable};
 use rustix::fs::{Dir, FileType, fstatvfs, fsync};
 
 use crate::areas::Areas;
@@ -24,29 +25,86 @@ pub(crate) fn stat(areas: &Areas, path: &str) -> Result<Option<Entry>, StorageEr
     }
 }
 
-/// See [`moonsail_sdk::storage::FileStorage::list`].
-pub(crate) fn list(areas: &Areas, path: &str) -> Result<Vec<(String, Entry)>, StorageError> {
-    check(path)?;
-    let dir = open_folder(&areas.files, path, FOLDER).map_err(failed(path))?;
-    let mut members = Vec::new();
-    for entry in Dir::read_from(&dir).map_err(failed(path))? {
-        let entry = entry.map_err(failed(path))?;
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        let possible = matches!(
-            entry.file_type(),
-            FileType::RegularFile | FileType::Directory | FileType::Unknown
-        );
-        if !possible || matches!(name, "." | "..") {
-            continue;
-        }
-        // One that has gone meanwhile is no member.
-        if let Some(meta) = Meta::at(&dir, name).map_err(failed(path))?
-            && let Some(found) = meta.entry()
-        {
-            members.push((name.to_owned(), found));
+/// See [`moonsail_sdk::storage::FileStorage::stat_members`].
+pub(crate) fn stat_members(
+    areas: &Areas,
+    folder: &str,
+    names: &[String],
+) -> Result<Vec<Option<Entry>>, StorageError> {
+    check(folder)?;
+    for name in names {
+        if !split(name)?.0.is_empty() {
+            return Err(StorageError::Internal(format!("not a name: {name:?}")));
         }
     }
-    Ok(members)
+    let dir = match open_folder(&areas.files, folder, PLACE) {
+        Ok(dir) => dir,
+        Err(errno) if is_absent(errno) => return Ok(vec![None; names.len()]),
+        Err(errno) => return Err(failed(folder)(errno)),
+    };
+    let stat = |name: &String| match Meta::at(&dir, name) {
+        Ok(meta) => Ok(meta.and_then(|meta| meta.entry())),
+        Err(errno) if is_absent(errno) => Ok(None),
+        Err(errno) => Err(failed(folder)(errno)),
+    };
+    names.iter().map(stat).collect()
+}
+
+/// See [`moonsail_sdk::storage::FileStorage::survey`].
+pub(crate) fn survey(areas: &Areas, path: &str) -> Result<Survey, StorageError> {
+    check(path)?;
+    let dir = open_folder(&areas.files, path, FOLDER).map_err(failed(path))?;
+    let mut survey = Survey::default();
+    for entry in Dir::read_from(&dir).map_err(failed(path))? {
+        let entry = entry.map_err(failed(path))?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let mut leave_out = |why| {
+            survey.unusable.push(Unusable { name: printable(name.to_bytes()), why });
+        };
+        let Ok(name) = name.to_str() else {
+            leave_out(WhyUnusable::NotUtf8);
+            continue;
+        };
+        match entry.file_type() {
+            FileType::Symlink => leave_out(WhyUnusable::Link),
+            FileType::RegularFile | FileType::Directory | FileType::Unknown => {
+                // One that has gone meanwhile is no member.
+                let Some(meta) = Meta::at(&dir, name).map_err(failed(path))? else { continue };
+                match meta.entry() {
+                    Some(found) => survey.members.push((name.to_owned(), found)),
+                    None if meta.link => leave_out(WhyUnusable::Link),
+                    None => leave_out(WhyUnusable::Special),
+                }
+            }
+            _ => leave_out(WhyUnusable::Special),
+        }
+    }
+    Ok(survey)
+}
+
+/// A name for people: what is not UTF-8 and control characters as `\xNN`.
+fn printable(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    let escape = |text: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    };
+    for chunk in name.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() {
+                escape(&mut text, letter.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                text.push(letter);
+            }
+        }
+        escape(&mut text, chunk.invalid());
+    }
+    text
 }
 
 /// Makes the folders durable that hold (or held) `paths`, and what was renamed out of the stage.
@@ -81,4 +139,24 @@ fn sync_nearest(areas: &Areas, mut path: &str) -> rustix::io::Result<()> {
 pub(crate) fn free_space(areas: &Areas) -> Result<u64, StorageError> {
     let all = fstatvfs(&areas.files).map_err(failed("free space"))?;
     Ok(all.f_bavail.saturating_mul(all.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_printable() {
+        for (name, expected) in [
+            (&b"plain \xc3\xa4"[..], "plain \u{e4}"),
+            (b"line\nfeed", "line\\x0afeed"),
+            (b"\x1b[31m\x7f", "\\x1b[31m\\x7f"),
+            (b"caf\xe9", "caf\\xe9"),
+            (b"\xff\xfe.txt", "\\xff\\xfe.txt"),
+            (b"\xc2\x85", "\\xc2\\x85"),
+            (b"cut \xe2\x82", "cut \\xe2\\x82"),
+        ] {
+            assert_eq!(printable(name), expected, "{name:?}");
+        }
+    }
 }

@@ -34,6 +34,11 @@ impl Ident {
     }
 }
 
+/// See [`moonsail_sdk::storage::FileStorage::is_same`].
+pub(crate) fn is_same(one: &Tag, other: &Tag) -> bool {
+    one == other || Ident::parse(one).is_some_and(|ident| Ident::parse(other) == Some(ident))
+}
+
 /// The tag that the file of `tag` has after its modification time was set; `None` if this storage
 /// did not make the tag.
 pub(crate) fn touched(tag: &Tag, mtime: i64) -> Option<Tag> {
@@ -50,6 +55,8 @@ pub(crate) fn touched(tag: &Tag, mtime: i64) -> Option<Tag> {
 pub(crate) struct Meta {
     /// `None` for links, devices, sockets and pipes.
     pub(crate) kind: Option<Kind>,
+    /// Whether it is a symbolic link.
+    pub(crate) link: bool,
     /// Bytes of a file; 0 for anything else.
     pub(crate) size: u64,
     /// Names of the inode.
@@ -79,7 +86,8 @@ impl Meta {
     }
 
     fn new(raw: &Statx) -> Self {
-        let kind = match FileType::from_raw_mode(u32::from(raw.stx_mode)) {
+        let file_type = FileType::from_raw_mode(u32::from(raw.stx_mode));
+        let kind = match file_type {
             FileType::RegularFile => Some(Kind::File),
             FileType::Directory => Some(Kind::Folder),
             _ => None,
@@ -87,6 +95,7 @@ impl Meta {
         let born = raw.stx_mask & StatxFlags::BTIME.bits() != 0;
         Self {
             kind,
+            link: file_type == FileType::Symlink,
             size: if kind == Some(Kind::File) { raw.stx_size } else { 0 },
             links: raw.stx_nlink,
             dev: (raw.stx_dev_major, raw.stx_dev_minor),
@@ -148,6 +157,25 @@ mod tests {
             ("7:5:1:9:3", None),
         ] {
             assert_eq!(Ident::parse(&Tag(tag.into())), expected, "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn tags_of_one_inode_are_the_same() {
+        for (one, other, expected) in [
+            ("7:5:1:9", "7:5:1:9", true),
+            ("7:5:1:9", "7:6:2:9", true),
+            ("7:5:1:9", "8:5:1:9", false),
+            ("7:5:1:9", "7:5:1:10", false),
+            ("d:7:9", "d:7:9", true),
+            ("d:7:9", "7:5:1:9", false),
+            ("other", "other", true),
+            ("other", "another", false),
+            ("", "7:5:1:9", false),
+        ] {
+            let (one, other) = (Tag(one.into()), Tag(other.into()));
+            assert_eq!(is_same(&one, &other), expected, "{one:?} {other:?}");
+            assert_eq!(is_same(&other, &one), expected, "{other:?} {one:?}");
         }
     }
 

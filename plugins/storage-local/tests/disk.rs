@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use bytes::Bytes;
 use moonsail_sdk::storage::{
-    Applied, DiskOp, Durability, FileStorage, StagePath, Staged, StorageError, Tag,
+    Applied, DiskOp, Durability, FileStorage, StagePath, Staged, StorageError, Tag, Unusable,
+    WhyUnusable,
 };
 use moonsail_storage_local::{LocalConfig, LocalStorage};
 
@@ -93,6 +95,55 @@ async fn links_are_neither_shown_nor_followed() {
     assert_eq!(fs::read_to_string(outside.path().join("secret")).unwrap(), "s");
     assert_eq!(fs::read_to_string(disk.live("out/secret")).unwrap(), "mine");
     assert_eq!(disk.kept().len(), 2);
+}
+
+#[tokio::test]
+async fn a_survey_tells_what_cannot_be_shown() {
+    let disk = Disk::new();
+    fs::create_dir(disk.live("d")).unwrap();
+    let live = |name: &[u8]| disk.live("d").join(std::ffi::OsStr::from_bytes(name));
+    for name in [&b"file"[..], b"e\xcc\x81 in NFD", b"control\x07\n", b"caf\xe9"] {
+        fs::write(live(name), "x").unwrap();
+    }
+    fs::create_dir(live(b"folder")).unwrap();
+    fs::create_dir(live(b"\xff")).unwrap();
+    symlink("/", live(b"link\n")).unwrap();
+    symlink("nowhere", live(b"link-\xff")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(live(b"pipe")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(live(b"socket")).unwrap();
+    let survey = disk.storage.survey("d").await.unwrap();
+    let mut members: Vec<_> = survey.members.iter().map(|(name, _)| name.as_str()).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["control\u{7}\n", "e\u{301} in NFD", "file", "folder"]);
+    let unusable = |name: &str, why| Unusable { name: name.into(), why };
+    let mut found = survey.unusable;
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    let expected = [
+        unusable("\\xff", WhyUnusable::NotUtf8),
+        unusable("caf\\xe9", WhyUnusable::NotUtf8),
+        unusable("link-\\xff", WhyUnusable::NotUtf8),
+        unusable("link\\x0a", WhyUnusable::Link),
+        unusable("pipe", WhyUnusable::Special),
+        unusable("socket", WhyUnusable::Special),
+    ];
+    assert_eq!(found, expected);
+    for name in ["link\n", "pipe", "socket", "..", "a/b", ""] {
+        let members = disk.storage.stat_members("d", vec![name.into()]).await;
+        assert!(!matches!(members.as_deref(), Ok([Some(_)])), "{name:?}: {members:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_the_same_after_an_edit_and_another_after_a_replacement() {
+    let disk = Disk::new();
+    let old = disk.publish("old", "a").await;
+    let tag = async || disk.storage.stat("a").await.unwrap().unwrap().tag;
+    fs::write(disk.live("a"), "edited in place").unwrap();
+    let edited = tag().await;
+    assert!(old != edited && disk.storage.is_same(&old, &edited));
+    fs::write(disk.live("b"), "as editors save").unwrap();
+    fs::rename(disk.live("b"), disk.live("a")).unwrap();
+    assert!(!disk.storage.is_same(&edited, &tag().await));
 }
 
 #[tokio::test]
