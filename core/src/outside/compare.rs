@@ -56,8 +56,6 @@ pub(super) struct Compared {
     pub(super) members: u64,
     /// What cannot be served. Only if all was looked at.
     pub(super) unusable: Vec<Unusable>,
-    /// Whether the folder is empty on the disk. Only if all was looked at.
-    pub(super) is_empty: bool,
 }
 
 /// Compares the whole folder; `None` if the index or the disk does not have it.
@@ -68,7 +66,6 @@ pub(super) async fn whole(
 ) -> Result<Option<Compared>, LookError> {
     let Some(survey) = content.survey(disk_path).await? else { return Ok(None) };
     let members = survey.members.len() as u64;
-    let is_empty = members == 0 && survey.unusable.is_empty();
     let mut unusable = survey.unusable;
     let mut entries = HashMap::with_capacity(survey.members.len());
     for (name, entry) in survey.members {
@@ -85,7 +82,6 @@ pub(super) async fn whole(
         folders,
         members,
         unusable,
-        is_empty,
     });
     Ok(compared)
 }
@@ -165,8 +161,8 @@ pub(super) async fn names(
             unusable.push(Unusable { name, why });
         }
     }
-    let (folders, is_empty) = (Vec::new(), false);
-    Ok(Some(Compared { folder, differences, folders, members, unusable, is_empty }))
+    let folders = Vec::new();
+    Ok(Some(Compared { folder, differences, folders, members, unusable }))
 }
 
 fn is_alike(row: &Node, entry: &Entry) -> bool {

@@ -6,10 +6,10 @@ use super::compare::{self, Compared, Difference, LookError};
 use super::counts::Counts;
 use super::moves::{Lost, find_origin};
 use crate::content::Content;
-use crate::storage::{Kind, Unusable};
+use crate::storage::{Entry, Kind, Tag, Unusable};
 use crate::store::StoreError;
 use crate::store::nodes::Located;
-use crate::tree::{Adopted, Found, Sight, Tree, TreeError};
+use crate::tree::{Adopted, Found, Sight, Tree, TreeError, folder_on_disk};
 
 /// Names that are settled in one job of the index: few enough that requests hardly wait for it.
 const AT_ONCE: usize = 200;
@@ -41,7 +41,7 @@ pub(super) enum Losses {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) counts: Counts,
-    /// Folders whose members have not been looked at: new, or in another inode.
+    /// Folders whose members have not been looked at: new, renamed, or in another inode.
     pub(super) new_folders: Vec<String>,
     /// Folders in those that were looked at as a whole.
     pub(super) folders: Vec<String>,
@@ -65,47 +65,25 @@ pub(super) struct Looker {
 }
 
 impl Looker {
-    /// Looks at all targets, new things first, so that what was renamed is found before its old
-    /// place is believed to be empty.
+    /// Looks at all targets. New things come first, so that what was renamed is found before its old
+    /// place is believed to be empty, or somebody else's.
     pub(super) async fn look(
         &self,
         targets: Vec<Target>,
         losses: Losses,
     ) -> Result<Outcome, LookError> {
         let mut outcome = Outcome::default();
-        let (mut gains, mut lost_names, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Plan::default();
         for target in targets {
-            let Some(compared) = self.compare(&target).await? else { continue };
-            outcome.members += compared.members;
-            for name in &compared.folders {
-                outcome.folders.push(format!("{}/{name}", target.folder));
+            let Some(target) = self.standing(target, &mut outcome).await? else { continue };
+            if let Some(compared) = self.compare(&target).await? {
+                plan.add(&target.folder, compared, &mut outcome);
             }
-            let unusable = compared.unusable.into_iter();
-            outcome.unusable.extend(unusable.map(|it| (target.folder.clone(), it)));
-            if target.names.is_none() && compared.folder.path.is_root() {
-                let home = &compared.folder;
-                if !self.home_is_there(home, &target.folder, compared.is_empty).await? {
-                    outcome.missing_homes.push(target.folder);
-                    continue;
-                }
-            }
-            let home = &compared.folder.home;
-            let (losing, gaining): (Vec<Difference>, Vec<Difference>) =
-                compared.differences.into_iter().partition(Difference::is_loss);
-            lost.extend(losing.iter().filter_map(|loss| {
-                let row = loss.row.as_ref()?;
-                let disk_path = format!("{}/{}", target.folder, loss.name);
-                let (id, tag, owner) = (row.id, row.tag.clone(), home.owner.clone());
-                Some(Lost { id, tag, owner, disk_path })
-            }));
-            let names = |list: Vec<Difference>| list.into_iter().map(|it| it.name).collect();
-            gains.push((target.folder.clone(), names(gaining)));
-            lost_names.push((target.folder, names(losing)));
         }
-        for (folder, names) in gains {
-            self.settle_all(&folder, names, &lost, &mut outcome).await?;
+        for (folder, names) in plan.new.into_iter().chain(plan.changed) {
+            self.settle_all(&folder, names, &plan.lost, &mut outcome).await?;
         }
-        for (folder, names) in lost_names {
+        for (folder, names) in plan.losses {
             match losses {
                 Losses::Now => self.settle_all(&folder, names, &[], &mut outcome).await?,
                 Losses::Later => {
@@ -116,6 +94,33 @@ impl Looker {
         Ok(outcome)
     }
 
+    /// The target, or what is to be looked at instead because its folder on the disk is not the one
+    /// in the index: that folder's own name. `None` if it is a home that is missing.
+    async fn standing(
+        &self,
+        mut target: Target,
+        outcome: &mut Outcome,
+    ) -> Result<Option<Target>, LookError> {
+        loop {
+            let path = target.folder.clone();
+            let folder = self.tree.store_read(move |tx| folder_on_disk(tx, &path)).await?;
+            let Some(folder) = folder else { return Ok(Some(target)) };
+            let entry = self.content.stat(&target.folder).await?;
+            if entry.as_ref().is_some_and(|entry| entry.tag == folder.node.tag) {
+                return Ok(Some(target));
+            }
+            if folder.path.is_root() {
+                if self.is_that_home(&folder, &target.folder, entry).await? {
+                    return Ok(Some(Target { names: None, ..target }));
+                }
+                outcome.missing_homes.push(target.folder);
+                return Ok(None);
+            }
+            let Some((above, name)) = target.folder.rsplit_once('/') else { return Ok(None) };
+            target = Target { folder: above.to_owned(), names: Some(vec![name.to_owned()]) };
+        }
+    }
+
     async fn compare(&self, target: &Target) -> Result<Option<Compared>, LookError> {
         match &target.names {
             None => compare::whole(&self.content, &self.tree, &target.folder).await,
@@ -123,28 +128,30 @@ impl Looker {
         }
     }
 
-    /// Whether what is at a home's place is that home. An empty folder instead of a full one is
-    /// a disk that is not mounted rather than a wish to delete everything.
-    async fn home_is_there(
+    /// Whether another folder at a home's place is that home, as after copying everything back. An
+    /// empty one instead of a full one is a disk that is not mounted rather than a wish to delete
+    /// everything.
+    async fn is_that_home(
         &self,
         home: &Located,
         disk_path: &str,
-        is_empty: bool,
+        entry: Option<Entry>,
     ) -> Result<bool, LookError> {
-        let Some(entry) = self.content.stat(disk_path).await? else { return Ok(false) };
-        if entry.tag == home.node.tag {
-            return Ok(true);
+        let Some(entry) = entry.filter(|entry| entry.kind == Kind::Folder) else {
+            return Ok(false);
+        };
+        if home.node.tag == Tag::default() {
+            return Ok(true); // it is being taken over
         }
         let root = home.node.id;
         let count = self.tree.store_read(move |tx| Ok(tx.child_count(root)?)).await?;
-        if is_empty && count > 0 {
+        let survey = self.content.survey(disk_path).await?.unwrap_or_default();
+        if survey.members.is_empty() && count > 0 {
             return Ok(false);
         }
-        // Another folder with files, as after copying everything back: its members are compared.
         let (from, to) = (home.node.tag.clone(), entry.tag);
         let store = self.tree.store();
-        let retagged = crate::store::write(store, move |tx| tx.retag(&from, &to)).await;
-        retagged.map_err(TreeError::from)?;
+        crate::store::write(store, move |tx| tx.retag(&from, &to)).await?;
         Ok(true)
     }
 
@@ -194,7 +201,8 @@ impl Looker {
         for (adopted, found) in adopted.into_iter().zip(found) {
             outcome.counts.add(adopted);
             let is_folder = found.entry.as_ref().is_some_and(|it| it.kind == Kind::Folder);
-            if is_folder && matches!(adopted, Adopted::Created | Adopted::Touched) {
+            if is_folder && matches!(adopted, Adopted::Created | Adopted::Touched | Adopted::Moved)
+            {
                 outcome.new_folders.push(format!("{folder}/{}", found.name));
             }
             // What was renamed may have been written to as well.
@@ -247,6 +255,52 @@ impl Looker {
             let Some(path) = path else { continue };
             if let Some(sum) = self.content.sha1_on_disk(&path, &tag).await? {
                 self.tree.record_checksums(id, tag, sum).await?;
+            }
+        }
+    }
+}
+
+/// What differs in several folders, in the order in which it is settled: names by folder.
+#[derive(Default)]
+struct Plan {
+    /// Without a row.
+    new: Vec<(String, Vec<String>)>,
+    /// With a row of something else.
+    changed: Vec<(String, Vec<String>)>,
+    /// Rows whose place is empty, or holds another kind of thing.
+    losses: Vec<(String, Vec<String>)>,
+    /// The same, to be found elsewhere.
+    lost: Vec<Lost>,
+}
+
+impl Plan {
+    fn add(&mut self, folder: &str, compared: Compared, outcome: &mut Outcome) {
+        outcome.members += compared.members;
+        let folders = compared.folders.into_iter();
+        outcome.folders.extend(folders.map(|name| format!("{folder}/{name}")));
+        let unusable = compared.unusable.into_iter();
+        outcome.unusable.extend(unusable.map(|it| (folder.to_owned(), it)));
+        let owner = &compared.folder.home.owner;
+        let (mut new, mut changed, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+        for difference in compared.differences {
+            let is_loss = difference.is_loss();
+            let Difference { name, row, .. } = difference;
+            match row {
+                None => new.push(name),
+                Some(row) if is_loss => {
+                    let disk_path = format!("{folder}/{name}");
+                    let (id, tag, owner) = (row.id, row.tag, owner.clone());
+                    self.lost.push(Lost { id, tag, owner, disk_path });
+                    losses.push(name);
+                }
+                Some(_) => changed.push(name),
+            }
+        }
+        for (list, names) in
+            [(&mut self.new, new), (&mut self.changed, changed), (&mut self.losses, losses)]
+        {
+            if !names.is_empty() {
+                list.push((folder.to_owned(), names));
             }
         }
     }

@@ -45,7 +45,13 @@ pub(super) async fn find_origin(
             continue;
         }
         let place = candidate.home.disk_path(&candidate.path);
-        if content.stat(&place).await?.is_none() {
+        // A file's name keeps its node whatever inode comes there, as when an editor saves; a folder
+        // is what it was, whatever is called like it now.
+        let left = match content.stat(&place).await? {
+            None => true,
+            Some(other) => candidate.node.is_folder() && other.tag != candidate.node.tag,
+        };
+        if left {
             return Ok(Some((candidate.node.id, candidate.node.tag)));
         }
     }

@@ -194,6 +194,35 @@ async fn a_renamed_folder_keeps_the_ids_of_all_below() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_moved_away_and_replaced_is_what_it_was() {
+    let house = House::new().await;
+    let (moved, _) = change(&house, |house| {
+        fs::rename(house.on_disk("a"), house.on_disk("z")).unwrap();
+        house.write_outside("a/f", "of another folder");
+    })
+    .await;
+    for (from, to) in [("/a", "/z"), ("/a/f", "/z/f"), ("/a/sub/k", "/z/sub/k")] {
+        assert!(moved.same_id(from, to), "{from}");
+    }
+    assert!(!moved.same_id("/a", "/a"));
+    assert_eq!(house.bytes("a/f").await, "of another folder");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_that_were_swapped_keep_the_ids_of_their_files() {
+    let house = House::new().await;
+    let (moved, _) = change(&house, |house| {
+        fs::rename(house.on_disk("a"), house.on_disk("tmp")).unwrap();
+        fs::rename(house.on_disk("b"), house.on_disk("a")).unwrap();
+        fs::rename(house.on_disk("tmp"), house.on_disk("b")).unwrap();
+    })
+    .await;
+    for (from, to) in [("/a/f", "/b/f"), ("/b/h", "/a/h")] {
+        assert!(moved.same_id(from, to), "{from}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_is_gone_with_all_below() {
     let house = House::new().await;
     let (moved, counts) = change(&house, |house| {
