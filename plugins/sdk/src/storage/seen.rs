@@ -71,4 +71,9 @@ pub trait Watch: Send + 'static {
 
     /// Folders that are watched now, and folders that could not be.
     fn counts(&self) -> (u64, u64);
+
+    /// How often hints were lost, after which every folder is told; for the log.
+    fn lost(&self) -> u64 {
+        0
+    }
 }
