@@ -11,9 +11,10 @@
 //! | `stage.rs`, `copy.rs` | writing to the stage                                      |
 //! | `read.rs`, `live.rs`  | reading, listing, syncing                                 |
 //! | `apply.rs`, `aside.rs`, `remove.rs` | changing the live tree                      |
+//! | `watch.rs`  | telling what others change                                          |
 //!
 //! Invariants: no path is resolved but through [`fs`], so no link is followed anywhere; no blocking
-//! call outside a blocking job; one job per call of the port.
+//! call outside a blocking job and the thread of a watch; one job per call of the port.
 
 mod apply;
 mod areas;
@@ -26,6 +27,7 @@ mod read;
 mod remove;
 mod stage;
 mod tag;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -35,7 +37,7 @@ use moonsail_sdk::BoxFuture;
 use moonsail_sdk::blocking::blocking;
 use moonsail_sdk::storage::{
     Applied, DiskOp, Durability, Entry, FileStorage, ReadFile, StageFile, StagePath, Staged,
-    StorageError, Survey, Tag,
+    StorageError, Survey, Tag, Watch,
 };
 use rustix::fs::OFlags;
 
@@ -192,6 +194,11 @@ impl FileStorage for LocalStorage {
 
     fn is_same(&self, one: &Tag, other: &Tag) -> bool {
         tag::is_same(one, other)
+    }
+
+    fn watch(&self) -> BoxFuture<'_, Result<Option<Box<dyn Watch>>, StorageError>> {
+        let watch = watch::begin(&self.areas, watch::Limits::default());
+        Box::pin(async { watch.map(Some) })
     }
 
     fn free_space(&self) -> BoxFuture<'_, Result<Option<u64>, StorageError>> {
