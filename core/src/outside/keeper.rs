@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use moonsail_sdk::BoxFuture;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
-use super::counts::{Counts, OutsideMetrics};
+use super::counts::OutsideMetrics;
 use super::look::{Looker, Losses, Outcome, Target};
-use super::queue::{Pace, Queue};
+use super::round::Round;
 use super::scan::Scan;
 use crate::content::{Content, Freshness};
 use crate::ids::Uid;
 use crate::path::DavPath;
-use crate::storage::{Seen, Unusable, Watch};
+use crate::storage::Unusable;
 use crate::tree::{Tree, TreeError};
 
 /// How long a request waits for a look.
@@ -26,11 +26,6 @@ const LISTED: Duration = Duration::from_secs(2);
 const MOST_LISTED: usize = 10_000;
 /// Things that cannot be served of which each is logged once.
 const MOST_TOLD: usize = 10_000;
-/// How often progress is logged while much waits, and how much is much.
-const TELL: Duration = Duration::from_secs(5);
-const MUCH: usize = 1000;
-/// How soon what failed is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// How the disk is kept an eye on.
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +41,19 @@ pub struct KeeperSettings {
 /// Looks at the disk when somebody has changed it. Cheap to clone.
 #[derive(Clone)]
 pub struct Keeper {
-    looker: Looker,
-    settings: KeeperSettings,
-    metrics: OutsideMetrics,
+    pub(super) looker: Looker,
+    pub(super) settings: KeeperSettings,
+    pub(super) metrics: OutsideMetrics,
     shared: Arc<Mutex<Shared>>,
 }
 
+/// What requests and the keeper both know.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     /// Whether a watch runs. If not, all folders are unwatched.
-    watching: bool,
-    unwatched: BTreeSet<String>,
+    pub(super) watching: bool,
+    /// Folders that the watch does not cover.
+    pub(super) unwatched: BTreeSet<String>,
     listed: HashMap<String, Instant>,
     /// Homes that are being indexed, and whether they are.
     taking_over: HashMap<Uid, watch::Receiver<bool>>,
@@ -88,21 +85,10 @@ impl Keeper {
             None
         });
         self.shared().watching = watch.is_some();
-        let pace = Pace { quiet: self.settings.settle, patience: self.settings.settle * 20 };
-        let mut round = Round {
-            queue: Queue::new(pace),
-            watch,
-            rescan: self.settings.rescan.map(|pause| Instant::now() + pause),
-            progress: None,
-            keeper: self,
-        };
-        if round.watch.is_none() {
-            round.queue_homes().await;
-        }
-        round.run().await;
+        Round::new(self, watch).run().await;
     }
 
-    fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
+    pub(super) fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +102,7 @@ impl Keeper {
     }
 
     /// Counts what was taken over, and logs what cannot be served.
-    fn note(&self, outcome: &Outcome) {
+    pub(super) fn note(&self, outcome: &Outcome) {
         self.metrics.count(&outcome.counts);
         for home in &outcome.missing_homes {
             tracing::error!(
@@ -232,213 +218,5 @@ impl Shared {
         }
         self.listed.insert(folder.to_owned(), now);
         true
-    }
-}
-
-/// The keeper at work.
-struct Round {
-    keeper: Keeper,
-    queue: Queue,
-    watch: Option<Box<dyn Watch>>,
-    /// When unwatched folders are looked at next.
-    rescan: Option<Instant>,
-    progress: Option<Progress>,
-}
-
-/// A large piece of work on its way.
-struct Progress {
-    told: Instant,
-    counts: Counts,
-    members: u64,
-}
-
-impl Round {
-    async fn run(&mut self) {
-        loop {
-            let due = [self.queue.next_due(), self.rescan].into_iter().flatten().min();
-            let seen = async {
-                match &mut self.watch {
-                    Some(watch) => watch.next().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let until = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                seen = seen => match seen {
-                    Some(seen) => self.hear(seen),
-                    None => self.watch_ended(),
-                },
-                () = until => {}
-            }
-            let now = Instant::now();
-            if self.rescan.is_some_and(|rescan| rescan <= now) {
-                self.queue_unwatched().await;
-            }
-            let targets = self.queue.take_due(now);
-            if !targets.is_empty() {
-                self.look(targets).await;
-            }
-            self.gauge();
-        }
-    }
-
-    fn hear(&mut self, seen: Vec<Seen>) {
-        let now = Instant::now();
-        for seen in seen {
-            match seen {
-                // Members of the root are homes, which the index makes.
-                Seen::Member { folder, .. } if folder.is_empty() => {}
-                Seen::Member { folder, name } => self.queue.name(folder, name, now),
-                Seen::Folder { path, watched } => {
-                    let mut shared = self.keeper.shared();
-                    match watched {
-                        true => drop(shared.unwatched.remove(&path)),
-                        false => self.keeper.warn_unwatched(&mut shared, &path),
-                    }
-                    drop(shared);
-                    if !path.is_empty() {
-                        self.queue.folder(path, now);
-                    }
-                }
-            }
-        }
-    }
-
-    fn watch_ended(&mut self) {
-        tracing::warn!("the disk is not watched any more; folders are looked at when listed");
-        self.watch = None;
-        self.keeper.shared().watching = false;
-    }
-
-    async fn look(&mut self, targets: Vec<Target>) {
-        let losses = if self.queue.has_folders() { Losses::Later } else { Losses::Now };
-        let outcome = match self.keeper.looker.look(targets.clone(), losses).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::warn!(%error, "the disk could not be looked at; once more soon");
-                tokio::time::sleep(RETRY).await;
-                return self.put_back(targets);
-            }
-        };
-        self.keeper.note(&outcome);
-        self.tell(&outcome);
-        let now = Instant::now();
-        for (folder, name) in outcome.again {
-            self.queue.name(folder, name, now);
-        }
-        for (folder, name) in outcome.losses {
-            self.queue.loss(folder, name);
-        }
-        for folder in outcome.new_folders {
-            self.queue.folder(folder, now);
-        }
-        if self.watch.is_none() {
-            for folder in outcome.folders {
-                self.queue.folder(folder, now);
-            }
-        }
-        if self.queue.len() == 0
-            && let Err(error) = self.keeper.looker.read_large().await
-        {
-            tracing::warn!(%error, "large files could not be read yet");
-        }
-    }
-
-    fn put_back(&mut self, targets: Vec<Target>) {
-        let now = Instant::now();
-        for Target { folder, names } in targets {
-            match names {
-                None => self.queue.folder(folder, now),
-                Some(names) => {
-                    names.into_iter().for_each(|it| self.queue.name(folder.clone(), it, now));
-                }
-            }
-        }
-    }
-
-    /// Says in the log how a large piece of work goes.
-    fn tell(&mut self, outcome: &Outcome) {
-        let now = Instant::now();
-        let waiting = self.queue.len();
-        if self.progress.is_none() && (waiting >= MUCH || outcome.counts.all() >= MUCH as u64) {
-            let counts = Counts::default();
-            self.progress = Some(Progress { told: now, counts, members: 0 });
-        }
-        let Some(progress) = &mut self.progress else { return };
-        progress.counts.merge(outcome.counts);
-        progress.members += outcome.members;
-        let Counts { created, written, moved, deleted, .. } = progress.counts;
-        let looked_at = progress.members;
-        if waiting == 0 {
-            tracing::info!(
-                looked_at,
-                created,
-                written,
-                moved,
-                deleted,
-                "the index is as the disk is"
-            );
-            self.progress = None;
-        } else if now - progress.told >= TELL {
-            progress.told = now;
-            tracing::info!(
-                waiting,
-                looked_at,
-                created,
-                written,
-                moved,
-                deleted,
-                "looking at the disk"
-            );
-        }
-    }
-
-    fn gauge(&self) {
-        let metrics = &self.keeper.metrics;
-        metrics.waiting.set(self.queue.len() as i64);
-        if let Some(watch) = &self.watch {
-            let (watched, unwatched) = watch.counts();
-            metrics.watched.set(watched as i64);
-            metrics.unwatched.set(unwatched as i64);
-        }
-    }
-
-    /// All folders that nobody watches are to be looked at.
-    async fn queue_unwatched(&mut self) {
-        let now = Instant::now();
-        self.rescan = self.keeper.settings.rescan.map(|pause| now + pause);
-        if self.watch.is_none() {
-            return self.queue_homes().await;
-        }
-        let unwatched = self.keeper.shared().unwatched.clone();
-        unwatched.into_iter().for_each(|folder| self.queue.folder(folder, now));
-    }
-
-    async fn queue_homes(&mut self) {
-        let homes = self.keeper.looker.tree.store_read(|tx| Ok(tx.homes()?)).await;
-        let homes = homes.unwrap_or_else(|error: TreeError| {
-            tracing::warn!(%error, "the disk could not be looked at");
-            Vec::new()
-        });
-        let now = Instant::now();
-        homes.into_iter().for_each(|home| self.queue.folder(home.base, now));
-    }
-}
-
-impl Keeper {
-    fn warn_unwatched(&self, shared: &mut Shared, path: &str) {
-        if shared.unwatched.is_empty() {
-            tracing::warn!(
-                folder = path,
-                "the system's limit of watches is used up: changes on the disk in some folders are \
-                 seen later; raise fs.inotify.max_user_watches (sysctl)"
-            );
-        }
-        shared.unwatched.insert(path.to_owned());
     }
 }

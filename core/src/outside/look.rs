@@ -9,7 +9,7 @@ use crate::content::Content;
 use crate::storage::{Entry, Kind, Tag, Unusable};
 use crate::store::StoreError;
 use crate::store::nodes::Located;
-use crate::tree::{Adopted, Found, Sight, Tree, TreeError, folder_on_disk};
+use crate::tree::{Adopted, Found, Sight, Tree, folder_on_disk};
 
 /// Names that are settled in one job of the index: few enough that requests hardly wait for it.
 const AT_ONCE: usize = 200;

