@@ -96,7 +96,7 @@ impl Bed {
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moonsail"));
-        command.args(line.split(' ')).current_dir(self.dir.path()).env_clear();
+        command.args(line.split_ascii_whitespace()).current_dir(self.dir.path()).env_clear();
         command
     }
 
@@ -145,6 +145,15 @@ impl Bed {
             panic!("not ready: {}", said.lock().unwrap());
         };
         self.server = Some(Server { child, port, said, readers: vec![outs, errs] });
+    }
+
+    /// Starts a server and kills it with -9 a moment later, whatever it is doing.
+    pub(crate) fn kill_start_after(&self, moment: Duration) {
+        let mut command = self.command("serve --listen 127.0.0.1:0 --listen-http 127.0.0.1:0");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(moment);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     fn server(&self) -> &Server {

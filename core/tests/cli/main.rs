@@ -7,5 +7,6 @@ mod bed;
 mod commands;
 mod fsck;
 mod limits;
+mod schema;
 mod signals;
 mod socket;

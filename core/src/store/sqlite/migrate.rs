@@ -105,4 +105,56 @@ mod tests {
         run(&mut conn, &[ONE, TWO], 0).unwrap();
         assert_eq!(tables(&conn), 2);
     }
+
+    /// Writes more than fits into a small cache, so that it reaches the disk, and never ends.
+    const ENDLESS: (i64, &str) = (
+        2,
+        "PRAGMA cache_size = 10;
+         CREATE TABLE b (x);
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+             INSERT INTO b SELECT hex(zeroblob(2000)) FROM n;",
+    );
+    /// Names the index to the child that is to be killed.
+    const VICTIM: &str = "MOONSAIL_TEST_MIGRATION_VICTIM";
+
+    #[test]
+    fn a_migration_that_is_killed_leaves_the_old_schema() {
+        #[expect(clippy::disallowed_methods, reason = "told by this very test to its child")]
+        if let Some(index) = std::env::var_os(VICTIM) {
+            run(&mut Connection::open(index).unwrap(), &[ONE, ENDLESS], 0).unwrap();
+            unreachable!("it never ends");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let index = dir.path().join("index.db");
+        let mut conn = Connection::open(&index).unwrap();
+        conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+        run(&mut conn, &[ONE], 0).unwrap();
+        conn.execute("INSERT INTO a VALUES (7)", []).unwrap();
+        let log = dir.path().join("index.db-wal");
+        let before = log.metadata().unwrap().len();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--test-threads=1"])
+            .arg("store::sqlite::migrate::tests::a_migration_that_is_killed_leaves_the_old_schema")
+            .env(VICTIM, &index)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = std::time::Instant::now();
+        while log.metadata().unwrap().len() < before + (1 << 20) {
+            assert!(child.try_wait().unwrap().is_none(), "the child ended early");
+            assert!(begun.elapsed().as_secs() < 30, "nothing is written");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(conn);
+        let mut conn = Connection::open(&index).unwrap();
+        assert_eq!(tables(&conn), 1);
+        assert_eq!(recorded(&conn).unwrap().len(), 1);
+        let rows: i64 = conn.query_row("SELECT x FROM a", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 7);
+        // The next start brings it up to date.
+        run(&mut conn, &[ONE, TWO], 0).unwrap();
+        assert_eq!(tables(&conn), 2);
+    }
 }
