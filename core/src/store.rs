@@ -22,6 +22,7 @@ pub mod search;
 pub mod sqlite;
 pub mod uploads;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -54,6 +55,14 @@ pub trait ReadTx:
     + search::SearchRead
     + accounts::AccountsRead
 {
+    /// Saves this snapshot to a new file, as an index of its own for a backup, and makes it durable:
+    /// all rows, but for chunked uploads and other things that lie in the stage. Takes its time, and
+    /// hinders nobody.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] if the file is there already, of a transaction that writes, and from
+    /// an index that cannot be saved to a file.
+    fn save_copy(&mut self, to: &Path) -> Result<(), StoreError>;
 }
 
 /// A job's view of the index inside the batch's transaction: it sees its own writes.

@@ -16,6 +16,7 @@ mod nodes;
 mod props;
 mod reader;
 mod rows;
+mod save;
 mod schema;
 mod search;
 mod uploads;
@@ -31,6 +32,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{DiskSink, Installation, Job, ReadTx, Store, StoreError};
 use crate::clock::Clock;
 use reader::Readers;
+pub use save::{faults, renew};
 use writer::Writer;
 
 /// How long a statement waits for another process that holds a lock.

@@ -1,6 +1,7 @@
 //! All that the index in memory keeps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
@@ -140,7 +141,11 @@ pub(super) fn failed<T>(why: &str) -> Result<T, StoreError> {
     Err(StoreError::Failed(why.to_owned()))
 }
 
-impl ReadTx for State {}
+impl ReadTx for State {
+    fn save_copy(&mut self, _to: &Path) -> Result<(), StoreError> {
+        Err(StoreError::Failed("an index in memory cannot be saved".to_owned()))
+    }
+}
 
 impl WriteTx for State {
     fn as_read(&mut self) -> &mut dyn ReadTx {

@@ -1,6 +1,6 @@
 //! Snapshots: a bounded pool of connections that only read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::connect;
 use super::rows::{Rows, failure};
+use super::save::save;
 use crate::store::{ReadTx, StoreError};
 
 /// Greatest number of snapshots at one time; each costs up to about one MiB of cache.
@@ -122,4 +123,8 @@ impl Rows for Snapshot<'_> {
     }
 }
 
-impl ReadTx for Snapshot<'_> {}
+impl ReadTx for Snapshot<'_> {
+    fn save_copy(&mut self, to: &Path) -> Result<(), StoreError> {
+        save(self.conn(), to)
+    }
+}

@@ -47,6 +47,16 @@ fn fact(
     Ok(value)
 }
 
+/// An era that is not the one before.
+pub(super) fn era_after(before: u32) -> u32 {
+    loop {
+        let era = random_era();
+        if era != before {
+            return era;
+        }
+    }
+}
+
 /// 1 to [`MAX_ERA`].
 fn random_era() -> u32 {
     u32::from_le_bytes(random_bytes()) % MAX_ERA + 1

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -311,7 +312,11 @@ impl Rows for Batch<'_> {
     }
 }
 
-impl ReadTx for Batch<'_> {}
+impl ReadTx for Batch<'_> {
+    fn save_copy(&mut self, _to: &Path) -> Result<(), StoreError> {
+        Err(StoreError::Failed("only a snapshot can be saved".to_owned()))
+    }
+}
 
 impl WriteTx for Batch<'_> {
     fn as_read(&mut self) -> &mut dyn ReadTx {
