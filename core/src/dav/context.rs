@@ -125,8 +125,11 @@ impl<'a> Context<'a> {
 
     /// `Destination`, inside the same user's files and not in another's.
     pub(super) fn destination(&self, request: &Request) -> Result<DavPath, DavError> {
-        let value = request.headers.get("destination");
-        let value = value.ok_or(DavError::HeaderMissing("Destination"))?;
+        let mut values = request.headers.get_all("destination").iter();
+        let value = values.next().ok_or(DavError::HeaderMissing("Destination"))?;
+        if values.next().is_some() {
+            return Err(DavError::BadRequest("There are two Destination fields"));
+        }
         let to = Destination::parse(value.as_bytes())?;
         if to.host.is_some_and(|host| !self.hosts.contains(&host)) {
             return Err(DavError::ForeignDestination);

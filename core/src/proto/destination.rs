@@ -44,10 +44,11 @@ impl Destination {
         if text.contains(|c: char| c.is_ascii_control()) {
             return Err(bad("a control character"));
         }
-        if text.starts_with('/') {
+        if text.starts_with('/') && !names_host(text) {
             return Ok(Self { host: None, path: encoded_path(text) });
         }
-        let rest = after_scheme(text).ok_or(bad("neither an http URL nor an absolute path"))?;
+        let rest = text.strip_prefix("//").or_else(|| after_scheme(text));
+        let rest = rest.ok_or(bad("neither an http URL nor an absolute path"))?;
         let (authority, path) = match rest.find(['/', '?', '#']) {
             Some(end) => rest.split_at(end),
             None => (rest, ""),
@@ -59,6 +60,13 @@ impl Destination {
         let path = if path.starts_with('/') { encoded_path(path) } else { "/".to_owned() };
         Ok(Self { host: Some(host), path })
     }
+}
+
+/// Whether a value is `//host/path` (RFC 3986 §4.2). A client whose base URL ends in a slash sends
+/// `//remote.php/…`, which no host is called.
+fn names_host(text: &str) -> bool {
+    let first = text.strip_prefix("//").and_then(|rest| rest.split('/').next());
+    first.is_some_and(|first| !matches!(first, "" | "remote.php" | "index.php"))
 }
 
 /// What stands behind `http://` or `https://`, whose colon may be encoded.
@@ -115,6 +123,8 @@ mod tests {
             ("http://h?a b", Some("h"), "/", "a query behind the host, raw"),
             ("/a//b/", None, "/a//b/", "clients.md §16: `//` is normalised later"),
             ("http://h/%2541", Some("h"), "/%2541", "decoded once"),
+            ("//h:1/a", Some("h:1"), "/a", "RFC 3986 §4.2: a host without a scheme"),
+            ("//remote.php/dav/a", None, "//remote.php/dav/a", "a slash too many"),
         ] {
             let got = Destination::parse(value.as_bytes()).expect(source);
             assert_eq!(
