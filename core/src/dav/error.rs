@@ -3,6 +3,8 @@
 //! The exception names are sabre's and Nextcloud's: the apps tell causes apart by them
 //! (clients.md §19).
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use super::methods::{ALLOW_FILES, ALLOW_UPLOADS};
@@ -202,22 +204,25 @@ impl DavError {
         }
     }
 
-    /// What the client is told. Causes that only the log may see have a fixed text.
-    fn message(&self) -> String {
+    /// What the client is told: a text that is the same for every path and name, since it may end in
+    /// a screenshot or in another program's log (`threats` §0.4). The apps show it and read nothing
+    /// out of it (clients.md §19); causes that only the log may see have none of their own.
+    fn message(&self) -> Cow<'static, str> {
         match self {
             Self::Content(ContentError::Store(StoreError::TooLong)) => {
-                "The search took too long; ask for less at once".to_owned()
+                "The search took too long; ask for less at once".into()
             }
             Self::Content(
                 ContentError::Storage(_) | ContentError::Store(_) | ContentError::Changed,
             ) => match self.status() {
-                StatusCode::INSUFFICIENT_STORAGE => "The server has no space left".to_owned(),
-                StatusCode::SERVICE_UNAVAILABLE => {
-                    "Storage is temporarily not available".to_owned()
-                }
-                _ => "The server could not do it; its log says why".to_owned(),
+                StatusCode::INSUFFICIENT_STORAGE => "The server has no space left".into(),
+                StatusCode::SERVICE_UNAVAILABLE => "Storage is temporarily not available".into(),
+                _ => "The server could not do it; its log says why".into(),
             },
-            error => error.to_string(),
+            Self::Tree(error, _) => tree_text(error).into(),
+            Self::Transfer(TransferError::Offset(_)) => "The chunk's offset does not fit".into(),
+            Self::Xml(error) => xml_text(error),
+            error => error.to_string().into(),
         }
     }
 
@@ -304,6 +309,46 @@ fn tree_kind(error: &TreeError) -> (StatusCode, &'static str) {
         TreeError::SameTarget | TreeError::Root => FORBIDDEN,
         TreeError::Store(error) => store_kind(error),
         TreeError::Storage(error) => storage_kind(error),
+    }
+}
+
+/// The text of a cause in the tree, without the path.
+fn tree_text(error: &TreeError) -> &'static str {
+    match error {
+        TreeError::NotFound(_) => "File could not be located",
+        TreeError::ParentMissing(_) => "Parent node does not exist",
+        TreeError::NotAFolder(_) => "Parent node is not a collection",
+        TreeError::IsAFolder(_) => "PUT is not allowed on non-files.",
+        TreeError::Exists(_) => "The resource you tried to create already exists",
+        TreeError::WouldOverwrite(_) => {
+            "The destination node already exists, and the overwrite header is set to false"
+        }
+        TreeError::PreconditionFailed(_) => "A condition of the request does not hold",
+        TreeError::Locked { .. } => "The resource is locked",
+        TreeError::NoSuchLock(_) => "There is no such lock here",
+        TreeError::OverQuota { .. } => "The quota does not allow it",
+        TreeError::IntoItself(_) => "A collection cannot be moved or copied into itself",
+        TreeError::SameTarget => "Source and destination uri are identical.",
+        TreeError::Root => "The root cannot be changed this way",
+        TreeError::Changed(_) => "It changed meanwhile",
+        TreeError::TooManyProperties => "There are too many properties",
+        TreeError::Store(_) | TreeError::Storage(_) => {
+            "The server could not do it; its log says why"
+        }
+    }
+}
+
+/// The text of a cause in a body, without what the body says.
+fn xml_text(error: &XmlError) -> Cow<'static, str> {
+    match error {
+        XmlError::UnknownEntity(_) => "The body has an unknown entity".into(),
+        XmlError::UndeclaredPrefix(_) => "A namespace prefix is not declared".into(),
+        XmlError::Malformed(_) => "The document is not well-formed".into(),
+        XmlError::UnexpectedRoot { expected, .. } => {
+            format!("Expected {{DAV:}}{expected} as the root element").into()
+        }
+        XmlError::UnknownReport(_) => "The report is not supported".into(),
+        error => error.to_string().into(),
     }
 }
 
