@@ -23,6 +23,9 @@ pub struct Arrival {
     pub local: SocketAddr,
     /// Whether the connection is TLS.
     pub secure: bool,
+    /// Whether it came through a Unix socket. `peer` and `local` are then 127.0.0.1, port 0: this
+    /// machine, which is not to say that 127.0.0.1's rights are the socket's.
+    pub unix: bool,
 }
 
 /// A network in CIDR form (`10.0.0.0/8`, `fd00::/8`); an address alone is a network of one.
@@ -47,6 +50,27 @@ impl Network {
             }
             _ => false,
         }
+    }
+}
+
+/// Some of those who may connect: networks, and Unix sockets or not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// Whose addresses these are.
+    pub networks: Vec<Network>,
+    /// Whether whoever connects through a Unix socket is one of them.
+    pub unix: bool,
+}
+
+impl Peers {
+    /// Whether an address is in one of the networks.
+    pub fn has_ip(&self, ip: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(ip))
+    }
+
+    /// Whether the other end of a connection is one of them.
+    pub fn has(&self, arrival: &Arrival) -> bool {
+        if arrival.unix { self.unix } else { self.has_ip(arrival.peer.ip()) }
     }
 }
 

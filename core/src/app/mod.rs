@@ -8,6 +8,7 @@ mod folder;
 mod reload;
 mod rooms;
 mod serve;
+mod service;
 mod settings;
 mod signals;
 

@@ -11,12 +11,12 @@ use tokio::sync::oneshot;
 use super::control::ControlSocket;
 use super::reload::{Live, Reloaded};
 use super::signals::Signals;
-use super::{House, StartError, settings};
+use super::{House, StartError, service, settings};
 use crate::auth::NewUser;
 use crate::config::Settings;
 use crate::http::{Admin, Health, Logs, Metrics};
 use crate::ids::random_token;
-use crate::net::{CertStore, NetMetrics, Server};
+use crate::net::{CertStore, Inherited, NetMetrics, Server};
 use crate::store;
 use moonsail_sdk::secret::Secret;
 
@@ -38,11 +38,16 @@ pub struct Announcer<'a> {
     pub reload: &'a (dyn Fn() -> Option<Reloaded> + Send + Sync),
 }
 
-/// Serves until SIGTERM or SIGINT; a second one cuts the requests that still run.
+/// Serves until SIGTERM or SIGINT; a second one cuts the requests that still run. `given` are the
+/// service manager's sockets.
 ///
 /// # Errors
 /// [`StartError`] if the house cannot be opened; nothing after that.
-pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), StartError> {
+pub async fn serve(
+    settings: &Settings,
+    mut given: Inherited,
+    announcer: Announcer<'_>,
+) -> Result<(), StartError> {
     let logs = Logs::start(&settings::log(settings))?;
     let house = House::open(settings).await?;
     let certs = CertStore::open(
@@ -54,8 +59,9 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     let net_metrics = NetMetrics::default();
     metrics.register(|registry| net_metrics.register(registry));
     metrics.register(|registry| house.outside_metrics.register(registry));
-    let server = Server::bind(settings::net(settings), Some(&certs), net_metrics)?;
-    let mut admin = start_admin(&house, settings, metrics.clone());
+    let for_admin = Inherited { plain: std::mem::take(&mut given.admin), ..Inherited::default() };
+    let server = Server::bind_or_take(settings::net(settings), given, Some(&certs), net_metrics)?;
+    let mut admin = start_admin(&house, settings, for_admin, metrics.clone());
     let mut hangup = signal(SignalKind::hangup())?;
     let mut signals = Signals::take()?;
     let control = match ControlSocket::open(house.folder()) {
@@ -70,6 +76,8 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     let live = Live::new(&house, settings, Arc::clone(&certs), metrics, https_port);
     let mut background = start_background(&house, settings, Arc::clone(&certs));
     announce(&announcer, settings, &server, &certs, first_admin);
+    service::ready("serving");
+    background.spawn(service::watchdog());
 
     let (stop, stopping) = oneshot::channel();
     let pipeline = live.pipeline();
@@ -79,6 +87,7 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
         });
     let watching = async {
         signals.next().await;
+        service::stopping("stopping: running requests may finish");
         tracing::info!("stopping: running requests may finish; a second signal cuts them");
         let _serving_ended = stop.send(());
         signals.next().await;
@@ -87,9 +96,13 @@ pub async fn serve(settings: &Settings, announcer: Announcer<'_>) -> Result<(), 
     let reloading = async {
         loop {
             hangup.recv().await;
+            service::reloading();
             logs.reopen();
             if let Some(reloaded) = (announcer.reload)() {
                 live.apply(&house, reloaded).await;
+                service::ready("serving; the configuration was read again");
+            } else {
+                service::ready("serving; the new configuration is wrong, and the old one stays");
             }
         }
     };
@@ -172,9 +185,9 @@ where
 }
 
 /// Health and metrics, on an address of their own.
-fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
+fn start_admin(house: &House, settings: &Settings, given: Inherited, metrics: Metrics) -> Tasks {
     let mut tasks = Tasks::new();
-    if settings.server.admin_listen.is_none() {
+    if settings.server.admin_listen.is_none() && given.plain.is_empty() {
         return tasks;
     }
     let index = Arc::clone(&house.store);
@@ -196,7 +209,8 @@ fn start_admin(house: &House, settings: &Settings, metrics: Metrics) -> Tasks {
             health
         })
     });
-    let bound = Server::bind(settings::admin_net(settings), None, NetMetrics::default());
+    let net = settings::admin_net(settings);
+    let bound = Server::bind_or_take(net, given, None, NetMetrics::default());
     let listener = match bound {
         Ok(listener) => listener,
         // Files are served all the same: a second server on one machine must not fail over it.
@@ -255,6 +269,9 @@ fn announce(
     }
     for address in server.plain_addresses() {
         say(&format!("ready http://{address}"));
+    }
+    for path in server.unix_paths() {
+        say(&format!("ready unix:{}", path.display()));
     }
 }
 

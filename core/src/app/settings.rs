@@ -8,13 +8,13 @@ use crate::auth::{AuthSettings, Passwords};
 use crate::config::{self, Settings};
 use crate::dav::DavSettings;
 use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
-use crate::net::{CertSource, NetSettings};
+use crate::net::{CertSource, NetSettings, UnixAddress};
 use crate::ocs::OcsSettings;
 use crate::outside::KeeperSettings;
 use crate::proto::dav::XmlLimits;
 use crate::storage::Durability;
 use crate::store::sqlite;
-use crate::wire::Network;
+use crate::wire::Peers;
 
 pub(super) fn durability(settings: &Settings) -> Durability {
     match settings.storage.durability {
@@ -91,9 +91,9 @@ pub(super) fn ocs(settings: &Settings) -> OcsSettings {
     }
 }
 
-fn networks(settings: &Settings) -> Vec<Network> {
-    let proxies = settings.server.trusted_proxies.iter();
-    proxies.filter_map(|cidr| cidr.to_string().parse().ok()).collect()
+fn peers(proxies: &config::Proxies) -> Peers {
+    let networks = proxies.networks.iter().filter_map(|cidr| cidr.to_string().parse().ok());
+    Peers { networks: networks.collect(), unix: proxies.unix }
 }
 
 pub(super) fn net(settings: &Settings) -> NetSettings {
@@ -101,12 +101,14 @@ pub(super) fn net(settings: &Settings) -> NetSettings {
     NetSettings {
         tls: settings.server.listen.into_iter().collect(),
         plain: settings.server.listen_http.into_iter().collect(),
+        unix: settings.server.listen_unix.iter().map(|path| unix(settings, path)).collect(),
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
         drain_timeout: settings.server.drain_timeout,
         per_address: limits.max_connections_per_address,
         total: limits.max_connections,
-        trusted_proxies: networks(settings),
+        trusted_proxies: peers(&settings.server.trusted_proxies),
+        proxy_protocol: peers(&settings.server.proxy_protocol),
         header_bytes: u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX),
         header_count: limits.max_headers,
         uri_bytes: limits.max_uri_bytes,
@@ -115,6 +117,10 @@ pub(super) fn net(settings: &Settings) -> NetSettings {
         local_resets: limits.http2_max_local_resets,
         ..NetSettings::default()
     }
+}
+
+fn unix(settings: &Settings, path: &Path) -> UnixAddress {
+    UnixAddress { path: path.to_owned(), mode: settings.server.listen_unix_mode }
 }
 
 pub(super) fn admin_net(settings: &Settings) -> NetSettings {
@@ -141,7 +147,7 @@ pub(super) fn http(settings: &Settings) -> HttpLimits {
 
 pub(super) fn origins(settings: &Settings, https_port: Option<u16>) -> HttpOrigins {
     HttpOrigins {
-        trusted_proxies: networks(settings),
+        trusted_proxies: peers(&settings.server.trusted_proxies),
         public_url: settings.server.public_url.as_deref().map(Arc::from),
         https_port,
     }
@@ -201,6 +207,10 @@ mod tests {
         settings.limits.search_timeout = secs(15);
         settings.limits.body_window = secs(16);
         settings.limits.max_queued_requests = 17;
+        settings.server.listen_unix = Some("/run/a.sock".into());
+        settings.server.listen_unix_mode = 0o640;
+        settings.server.trusted_proxies.unix = true;
+        settings.server.proxy_protocol.networks = vec![config::Cidr::parse("10.1.0.0/16").unwrap()];
         let auth = auth(&settings, Passwords::default());
         assert_eq!((auth.throttle_failures, auth.throttle_window), (1, secs(2)));
         assert_eq!((auth.login_cache, auth.flow_lifetime), (secs(3), secs(6)));
@@ -210,6 +220,10 @@ mod tests {
         assert_eq!((net.header_timeout, net.idle_timeout), (secs(8), secs(9)));
         assert_eq!((net.drain_timeout, net.total, net.streams), (secs(10), 11, 12));
         assert_eq!((net.pending_resets, net.local_resets), (13, 14));
+        assert_eq!(net.unix, [UnixAddress { path: "/run/a.sock".into(), mode: 0o640 }]);
+        assert!(net.trusted_proxies.unix && origins(&settings, None).trusted_proxies.unix);
+        let announced = net.proxy_protocol.has_ip("10.1.2.3".parse().unwrap());
+        assert!(announced && !net.proxy_protocol.unix && net.trusted_proxies.networks.is_empty());
         assert_eq!(dav(&settings).search_timeout, secs(15));
         let http = http(&settings);
         assert_eq!((http.body_window, http.queue), (secs(16), 17));

@@ -7,6 +7,7 @@ use super::exit::{self, Exit};
 use super::out;
 use crate::app::{self, Announcer, FolderError, Reloaded, StartError};
 use crate::config::{self, Changes, Loaded, Overrides};
+use crate::net::Inherited;
 
 /// How long threads that still work are waited for at the end.
 const LAST_THREADS: Duration = Duration::from_secs(1);
@@ -27,6 +28,14 @@ pub(super) fn run(flags: &Overrides) -> Exit {
         out::error("TLS was set up twice");
         return Exit(exit::FAILURE);
     }
+    // Before any thread, too: the environment is changed by it.
+    let given = match Inherited::take(&config::socket_names()) {
+        Ok(given) => given,
+        Err(error) => {
+            out::error(error.to_string());
+            return Exit(exit::CONFIGURATION);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(loaded.settings.server.workers.max(1))
         .enable_all()
@@ -41,7 +50,7 @@ pub(super) fn run(flags: &Overrides) -> Exit {
     let current = Mutex::new(loaded.clone());
     let reload = || again(flags, &loaded, &current);
     let announcer = Announcer { line: &|text| out::line(text), reload: &reload };
-    let served = runtime.block_on(app::serve(&loaded.settings, announcer));
+    let served = runtime.block_on(app::serve(&loaded.settings, given, announcer));
     // A request that was cut may still read or hash on a thread of its own.
     runtime.shutdown_timeout(LAST_THREADS);
     match served {

@@ -80,8 +80,11 @@ fn flags_win_over_environment_over_file_over_defaults() {
     assert_eq!(port(server.listen_http), Some(12));
     assert_eq!(port(server.admin_listen), Some(3));
     assert_eq!(server.drain_timeout, Duration::from_secs(30));
-    assert!(server.trusts("fd00::2".parse().unwrap()));
-    assert!(!server.trusts("10.0.0.2".parse().unwrap()));
+    let trusts = |ip: &str| {
+        let ip = ip.parse().unwrap();
+        server.trusted_proxies.networks.iter().any(|network| network.contains(ip))
+    };
+    assert!(trusts("fd00::2") && !trusts("10.0.0.2") && !server.trusted_proxies.unix);
     assert_eq!(limits.max_headers, 77);
     assert_eq!(limits.idle_timeout, Duration::from_secs(5));
     assert!(names.windows_compatible);
@@ -158,12 +161,16 @@ fn values_of_wrong_type_or_range_name_what_was_expected_and_found() {
         ("[server]\nworkers = 1.5", 2, "server.workers", &["a whole number", "found 1.5"]),
         ("[server]\nworkers = 2000", 2, "server.workers", &["from 0 to 1024", "found 2000"]),
         ("[server]\ntrusted_proxies = ['x']", 2, "server.trusted_proxies", &["found \"x\""]),
+        ("[server]\nproxy_protocol = ['x']", 2, "server.proxy_protocol", &["found \"x\""]),
+        ("[server]\nlisten_unix_mode = '0888'", 2, "server.listen_unix_mode", &["octal", "0888"]),
+        ("[server]\nlisten_unix_mode = '1777'", 2, "server.listen_unix_mode", &["0777"]),
+        ("[server]\nlisten_unix_mode = '+660'", 2, "server.listen_unix_mode", &["octal"]),
         ("[server]\ntrusted_proxies = [1]", 2, "server.trusted_proxies", &["a list with 1"]),
         ("[server]\npublic_url = 'a.org'", 2, "server.public_url", &["https://cloud"]),
         ("[server]\npublic_url = 'https://a.org/x'", 2, "server.public_url", &["found"]),
         ("[server]\npublic_url = 'https://u@a.org'", 2, "server.public_url", &["found"]),
         ("[server]\npublic_url = 'ftp://a.org'", 2, "server.public_url", &["found"]),
-        ("[server]\nlisten = ''\nlisten_http = ''", 2, "server.listen", &["both are"]),
+        ("[server]\nlisten = ''\nlisten_http = ''", 2, "server.listen", &["all are"]),
         ("[tls]\ncertificate = 'x.pem'", 1, "tls.key", &["private key of tls.certificate"]),
         ("[tls]\nnames = ['a:1']", 2, "tls.names", &["found \"a:1\""]),
         ("[limits]\nmax_xml_depth = 0", 2, "limits.max_xml_depth", &["from 16 to 1024"]),

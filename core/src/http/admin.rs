@@ -123,7 +123,7 @@ mod tests {
             Box::pin(async { Health { ok: false, ..Health::default() } })
         });
         let near = "127.0.0.1:9000".parse().unwrap();
-        let arrival = Arrival { peer: near, local: near, secure: false };
+        let arrival = Arrival { peer: near, local: near, secure: false, unix: false };
         for (method, host, path, status, body) in [
             ("GET", "localhost:9000", "/health", 503, r#""status":"failing""#),
             ("GET", "127.0.0.1", "/metrics", 200, "# EOF"),

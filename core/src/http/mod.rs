@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::wire::{Network, Reply, Request};
+use crate::wire::{Peers, Reply, Request};
 
 pub use access::ResponseBody;
 pub use admin::{Admin, Health};
@@ -78,7 +78,7 @@ impl Default for HttpLimits {
 #[derive(Debug, Clone, Default)]
 pub struct HttpOrigins {
     /// Reverse proxies whose `X-Forwarded-*` and `Forwarded` fields count.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Peers,
     /// The base of all URLs, without trailing slash, whatever the request says.
     pub public_url: Option<Arc<str>>,
     /// The port to which pages asked for over plain HTTP are sent; `None` sends none.

@@ -15,7 +15,7 @@ use http::header::{FORWARDED, HOST, HeaderMap};
 use http::request::Parts;
 
 use super::HttpOrigins;
-use crate::wire::{Arrival, Network};
+use crate::wire::{Arrival, Peers};
 
 /// What the pipeline knows about the sender.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,8 +40,7 @@ pub(super) fn origin(
 ) -> Result<Origin, BadHost> {
     let peer = arrival.peer.ip();
     let host = host(parts, arrival)?;
-    let trusts = |ip: IpAddr| settings.trusted_proxies.iter().any(|net| net.contains(ip));
-    let trusted = trusts(peer);
+    let trusted = settings.trusted_proxies.has(arrival);
     let said = if trusted { Said::parse(&parts.headers) } else { Said::default() };
     let secure = match said.proto.as_deref() {
         Some(proto) => proto.eq_ignore_ascii_case("https"),
@@ -55,20 +54,23 @@ pub(super) fn origin(
             format!("{scheme}://{host}").into()
         }
     };
-    let remote_ip = right_most_untrusted(peer, &said.path, &settings.trusted_proxies);
+    let remote_ip = match trusted {
+        true => right_most_untrusted(peer, &said.path, &settings.trusted_proxies),
+        false => peer,
+    };
     Ok(Origin { remote_ip, base_url, secure, near: trusted || peer.is_loopback() })
 }
 
-/// Walks from the nearest hop to the farthest and stops at the first that is not trusted to say
+/// Walks from the trusted peer over the nearest hop to the farthest and stops at the first that is not trusted to say
 /// what lies behind it. An element that is no address (`unknown`) ends the walk too.
-fn right_most_untrusted(peer: IpAddr, path: &[Option<IpAddr>], trusted: &[Network]) -> IpAddr {
+fn right_most_untrusted(peer: IpAddr, path: &[Option<IpAddr>], trusted: &Peers) -> IpAddr {
     let mut nearest = peer;
     for hop in path.iter().rev() {
-        if !trusted.iter().any(|net| net.contains(nearest)) {
-            break;
-        }
         let Some(hop) = hop else { break };
         nearest = *hop;
+        if !trusted.has_ip(nearest) {
+            break;
+        }
     }
     nearest
 }
@@ -88,7 +90,8 @@ fn host(parts: &Parts, arrival: &Arrival) -> Result<String, BadHost> {
         (None, Some(field)) => field,
         // HTTP/1.0 knows no Host; simple health checks speak it.
         (_, None) if parts.version < http::Version::HTTP_11 => {
-            return Ok(arrival.local.to_string());
+            let local = arrival.local.to_string();
+            return Ok(if arrival.unix { "localhost".to_owned() } else { local });
         }
         (_, None) => return Err(BadHost),
     };
@@ -188,13 +191,35 @@ mod tests {
 
     fn arrival(peer: &str, secure: bool) -> Arrival {
         let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
-        Arrival { peer, local: "192.0.2.1:8080".parse().unwrap(), secure }
+        Arrival { peer, local: "192.0.2.1:8080".parse().unwrap(), secure, unix: false }
+    }
+
+    #[test]
+    fn who_comes_through_a_unix_socket_is_believed_only_if_the_owner_says_so() {
+        let arrival = Arrival { unix: true, ..arrival("127.0.0.1", false) };
+        let fields = [("host", "inner"), ("x-forwarded-for", "198.51.100.1")];
+        let fields = [&fields[..], &[("x-forwarded-proto", "https")]].concat();
+        let loopback = vec!["127.0.0.0/8".parse().unwrap()];
+        for (networks, unix, ip, url) in [
+            (vec![], false, "127.0.0.1", "http://inner"),
+            (loopback, false, "127.0.0.1", "http://inner"),
+            (vec![], true, "198.51.100.1", "https://inner"),
+        ] {
+            let trusted_proxies = Peers { networks, unix };
+            let settings = HttpOrigins { trusted_proxies, ..HttpOrigins::default() };
+            let found = origin(&settings, &arrival, &parts(&fields)).unwrap();
+            assert_eq!(found.remote_ip, ip.parse::<IpAddr>().unwrap(), "{settings:?}");
+            assert_eq!((&*found.base_url, found.near), (url, true), "{settings:?}");
+        }
+        let old = http::Request::builder().version(http::Version::HTTP_10).uri("/").body(());
+        let found = origin(&HttpOrigins::default(), &arrival, &old.unwrap().into_parts().0);
+        assert_eq!(&*found.unwrap().base_url, "http://localhost");
     }
 
     #[test]
     fn only_trusted_proxies_are_believed() {
         let settings = HttpOrigins {
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            trusted_proxies: Peers { networks: vec!["10.0.0.0/8".parse().unwrap()], unix: false },
             ..HttpOrigins::default()
         };
         let forged = ("x-forwarded-for", "198.51.100.1");

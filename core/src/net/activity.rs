@@ -12,10 +12,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::places::Place;
+use super::socket::Socket;
 
 /// After our half is closed, the peer's bytes are read and thrown away for this long, and this many:
 /// closing with bytes unread resets the connection, and the peer may lose the answer it is about to read.
@@ -148,10 +148,10 @@ impl Drop for Running {
     }
 }
 
-/// A TCP stream whose bytes are noticed, and which is closed gently.
+/// A socket whose bytes are noticed, and which is closed gently.
 pub(super) struct Watched {
     /// `None` only while it is being dropped.
-    stream: Option<(TcpStream, Place)>,
+    stream: Option<(Socket, Place)>,
     activity: Arc<Activity>,
     ended: bool,
     shut: bool,
@@ -160,7 +160,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(stream: TcpStream, place: Place, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(stream: Socket, place: Place, activity: Arc<Activity>) -> Self {
         let stream = Some((stream, place));
         Self { stream, activity, ended: false, shut: false, unacknowledged: false }
     }
@@ -173,12 +173,18 @@ impl Watched {
         if std::mem::take(&mut self.unacknowledged)
             && let Some((stream, _)) = &self.stream
         {
-            // Only speed is lost without it.
-            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+            stream.acknowledge();
         }
     }
 
-    fn stream(&mut self) -> Pin<&mut TcpStream> {
+    /// Counts the connection to whom it has turned out to be of.
+    pub(super) fn take_place(&mut self, place: Place) {
+        if let Some((_, old)) = &mut self.stream {
+            *old = place;
+        }
+    }
+
+    fn stream(&mut self) -> Pin<&mut Socket> {
         Pin::new(&mut self.stream.as_mut().expect("only drop takes the stream").0)
     }
 

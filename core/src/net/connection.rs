@@ -21,7 +21,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::NetSettings;
 use super::activity::{Activity, Running, Watched};
-use super::listener::Phase;
+use super::listener::{NetMetrics, Phase};
+use super::places::Places;
+use super::proxy_header;
 use crate::wire::Arrival;
 
 /// What a response body may fail with; the connection only needs to know that it did.
@@ -33,8 +35,20 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// What all connections of a server share.
 pub(super) struct Shared<F> {
     pub(super) settings: NetSettings,
+    pub(super) places: Places,
+    pub(super) metrics: NetMetrics,
     pub(super) http: auto::Builder<TokioExecutor>,
     pub(super) answer: F,
+}
+
+/// A connection that was accepted.
+pub(super) struct Newcomer {
+    pub(super) stream: Watched,
+    pub(super) activity: Arc<Activity>,
+    pub(super) arrival: Arrival,
+    /// A PROXY header comes first, and says whose connection it is.
+    pub(super) announced: bool,
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// hyper, told our limits.
@@ -68,10 +82,7 @@ pub(super) fn builder(settings: &NetSettings) -> auto::Builder<TokioExecutor> {
 /// Serves one accepted connection until it ends.
 pub(super) async fn serve<F, Fut, B>(
     shared: Arc<Shared<F>>,
-    stream: Watched,
-    activity: Arc<Activity>,
-    arrival: Arrival,
-    tls: Option<TlsAcceptor>,
+    mut newcomer: Newcomer,
     mut phase: watch::Receiver<Phase>,
 ) where
     F: Fn(Arrival, Request<Incoming>) -> Fut + Send + Sync + 'static,
@@ -79,6 +90,16 @@ pub(super) async fn serve<F, Fut, B>(
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<AnyError>,
 {
+    if newcomer.announced {
+        let heard = tokio::select! {
+            heard = hear(&shared, &mut newcomer) => heard,
+            _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
+        };
+        if heard.is_none() {
+            return;
+        }
+    }
+    let Newcomer { stream, activity, arrival, tls, .. } = newcomer;
     match tls {
         None => talk(shared, stream, activity, arrival, phase).await,
         Some(acceptor) => {
@@ -97,6 +118,34 @@ pub(super) async fn serve<F, Fut, B>(
             talk(shared, stream, activity, arrival, phase).await;
         }
     }
+}
+
+/// Lets the PROXY header say whose the connection is, and counts it as one of theirs. `None` if the
+/// connection is to be closed.
+async fn hear<F>(shared: &Shared<F>, newcomer: &mut Newcomer) -> Option<()> {
+    let arrival = &mut newcomer.arrival;
+    let read = proxy_header::read(&mut newcomer.stream);
+    let said = match timeout(shared.settings.handshake_timeout, read).await {
+        Ok(Ok(said)) => said,
+        Ok(Err(error)) => {
+            tracing::warn!(peer = %arrival.peer, %error, "a connection of server.proxy_protocol");
+            return None;
+        }
+        Err(_) => {
+            tracing::warn!(peer = %arrival.peer, "no PROXY header came from server.proxy_protocol");
+            return None;
+        }
+    };
+    if let Some((peer, local)) = said.addresses {
+        let secure = arrival.secure || said.secure;
+        *arrival = Arrival { peer, local, secure, unix: false };
+    }
+    let Some(place) = shared.places.take(arrival) else {
+        shared.metrics.refuse(arrival);
+        return None;
+    };
+    newcomer.stream.take_place(place);
+    Some(())
 }
 
 async fn talk<F, Fut, B>(

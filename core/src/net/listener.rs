@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +15,17 @@ use hyper::body::Incoming;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Watched};
-use super::connection::{self, AnyError, Shared};
+use super::connection::{self, AnyError, Newcomer, Shared};
+use super::entrance::Entrance;
 use super::places::Places;
-use super::{CertStore, NetError, NetSettings};
+use super::socket::Socket;
+use super::{CertStore, Inherited, NetError, NetSettings};
 use crate::wire::Arrival;
-
-/// Connections that wait in the kernel to be accepted.
-const BACKLOG: u32 = 1024;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +53,12 @@ impl NetMetrics {
         let help = "Connections closed at once because their address had too many";
         registry.register("connections_refused", help, self.refused.clone());
     }
+
+    /// Counts a connection that got no place.
+    pub(super) fn refuse(&self, arrival: &Arrival) {
+        self.refused.inc();
+        tracing::debug!(peer = %arrival.peer, "too many connections of one address");
+    }
 }
 
 /// Decrements the gauge whichever way the connection ends.
@@ -63,12 +68,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }
-}
-
-struct Entrance {
-    listener: TcpListener,
-    address: SocketAddr,
-    tls: Option<TlsAcceptor>,
 }
 
 /// Addresses that are taken and wait to be served.
@@ -84,18 +83,51 @@ impl Server {
     /// # Errors
     /// [`NetError`] if an address is taken or not ours, or TLS is asked for without `certs`.
     pub fn bind(
+        settings: NetSettings,
+        certs: Option<&CertStore>,
+        metrics: NetMetrics,
+    ) -> Result<Self, NetError> {
+        Self::bind_or_take(settings, Inherited::default(), certs, metrics)
+    }
+
+    /// As [`Server::bind`]; sockets of a kind that the service manager has opened take the place of
+    /// the addresses of that kind. [`Inherited::admin`] is not looked at.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub fn bind_or_take(
         mut settings: NetSettings,
+        given: Inherited,
         certs: Option<&CertStore>,
         metrics: NetMetrics,
     ) -> Result<Self, NetError> {
         let acceptor = certs.map(|certs| TlsAcceptor::from(certs.server_config()));
+        let tls = |address| Ok(Some(acceptor.clone().ok_or(NetError::NoCertificate(address))?));
         let mut entrances = Vec::new();
-        for &address in &settings.tls {
-            let tls = Some(acceptor.clone().ok_or(NetError::NoCertificate(address))?);
-            entrances.push(Entrance::new(address, tls)?);
+        if given.tls.is_empty() {
+            for &address in &settings.tls {
+                entrances.push(Entrance::tcp(address, tls(address)?)?);
+            }
         }
-        for &address in &settings.plain {
-            entrances.push(Entrance::new(address, None)?);
+        for socket in given.tls {
+            let acceptor = tls(socket.local_addr().map_err(NetError::Inherited)?)?;
+            entrances.push(Entrance::inherited_tcp(socket, acceptor)?);
+        }
+        if given.plain.is_empty() {
+            for &address in &settings.plain {
+                entrances.push(Entrance::tcp(address, None)?);
+            }
+        }
+        for socket in given.plain {
+            entrances.push(Entrance::inherited_tcp(socket, None)?);
+        }
+        if given.unix.is_empty() {
+            for address in &settings.unix {
+                entrances.push(Entrance::unix(address)?);
+            }
+        }
+        for socket in given.unix {
+            entrances.push(Entrance::inherited_unix(socket)?);
         }
         settings.total = total_within_file_limit(settings.total);
         Ok(Self { entrances, settings, metrics })
@@ -103,12 +135,19 @@ impl Server {
 
     /// The bound TLS addresses, in the order of the settings, with the real ports.
     pub fn tls_addresses(&self) -> Vec<SocketAddr> {
-        self.entrances.iter().filter(|e| e.tls.is_some()).map(|e| e.address).collect()
+        let tls = self.entrances.iter().filter(|entrance| entrance.tls.is_some());
+        tls.filter_map(Entrance::address).collect()
     }
 
     /// The bound plain addresses, in the order of the settings, with the real ports.
     pub fn plain_addresses(&self) -> Vec<SocketAddr> {
-        self.entrances.iter().filter(|e| e.tls.is_none()).map(|e| e.address).collect()
+        let plain = self.entrances.iter().filter(|entrance| entrance.tls.is_none());
+        plain.filter_map(Entrance::address).collect()
+    }
+
+    /// The Unix sockets.
+    pub fn unix_paths(&self) -> Vec<PathBuf> {
+        self.entrances.iter().filter_map(Entrance::path).map(PathBuf::from).collect()
     }
 
     /// Answers requests with `answer` until `shutdown` is ready; then stops accepting, lets running
@@ -128,10 +167,14 @@ impl Server {
         // Every task holds a sender; the receiver ends when the last task has.
         let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
         let acceptor = Arc::new(Acceptor {
-            places: Places::new(settings.per_address, settings.trusted_proxies.clone()),
             total: Arc::new(Semaphore::new(settings.total)),
-            metrics,
-            shared: Arc::new(Shared { http: connection::builder(&settings), settings, answer }),
+            shared: Arc::new(Shared {
+                places: Places::new(settings.per_address, settings.trusted_proxies.clone()),
+                http: connection::builder(&settings),
+                metrics,
+                settings,
+                answer,
+            }),
         });
         for entrance in entrances {
             let acceptor = Arc::clone(&acceptor);
@@ -151,9 +194,7 @@ impl Server {
 }
 
 struct Acceptor<F> {
-    places: Places,
     total: Arc<Semaphore>,
-    metrics: NetMetrics,
     shared: Arc<Shared<F>>,
 }
 
@@ -176,13 +217,13 @@ where
             // The place in the total is taken first: a full house leaves newcomers in the backlog.
             let next = async {
                 let permit = Arc::clone(&self.total).acquire_owned().await;
-                (permit, entrance.listener.accept().await)
+                (permit, entrance.accept().await)
             };
             let (permit, accepted) = tokio::select! {
                 next = next => next,
                 _ = closing.wait_for(|phase| *phase != Phase::Open) => return,
             };
-            let (stream, peer) = match accepted {
+            let (socket, arrival) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     back_off = pause_after(&error, back_off);
@@ -191,59 +232,34 @@ where
                 }
             };
             back_off = Duration::ZERO;
-            let Some((stream, activity, arrival)) = self.admit(stream, peer, &entrance) else {
-                continue;
-            };
-            let open = Open(self.metrics.open.clone());
+            let Some(newcomer) = self.admit(socket, arrival, &entrance) else { continue };
+            let open = Open(self.shared.metrics.open.clone());
             open.0.inc();
             let shared = Arc::clone(&self.shared);
-            let (tls, watcher, alive) = (entrance.tls.clone(), watcher.clone(), alive.clone());
+            let (watcher, alive) = (watcher.clone(), alive.clone());
             tokio::spawn(async move {
-                connection::serve(shared, stream, activity, arrival, tls, watcher).await;
+                connection::serve(shared, newcomer, watcher).await;
                 drop((permit, open, alive));
             });
         }
     }
 
     /// Gives the connection a place, or closes it.
-    fn admit(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        entrance: &Entrance,
-    ) -> Option<(Watched, Arc<Activity>, Arrival)> {
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        self.metrics.accepted.inc();
-        let Some(place) = self.places.take(peer.ip()) else {
-            self.metrics.refused.inc();
-            tracing::debug!(%peer, "too many connections of one address");
+    fn admit(&self, socket: Socket, arrival: Arrival, entrance: &Entrance) -> Option<Newcomer> {
+        let Shared { places, settings, metrics, .. } = &*self.shared;
+        metrics.accepted.inc();
+        let announced = settings.proxy_protocol.has(&arrival);
+        let place = if announced { Some(places.uncounted()) } else { places.take(&arrival) };
+        let Some(place) = place else {
+            metrics.refuse(&arrival);
             return None;
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "no TCP_NODELAY");
+        if let Err(error) = socket.set_nodelay() {
+            tracing::debug!(peer = %arrival.peer, %error, "no TCP_NODELAY");
         }
-        let local = stream.local_addr().unwrap_or(entrance.address);
-        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let arrival = Arrival { peer, local, secure: entrance.tls.is_some() };
         let activity = Arc::new(Activity::new());
-        Some((Watched::new(stream, place, Arc::clone(&activity)), activity, arrival))
-    }
-}
-
-impl Entrance {
-    fn new(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, NetError> {
-        let bind = || -> io::Result<(TcpListener, SocketAddr)> {
-            let socket =
-                if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            // A restart must not wait for the old connections' TIME_WAIT.
-            socket.set_reuseaddr(true)?;
-            socket.bind(address)?;
-            let listener = socket.listen(BACKLOG)?;
-            let bound = listener.local_addr()?;
-            Ok((listener, bound))
-        };
-        let (listener, address) = bind().map_err(|source| NetError::Bind { address, source })?;
-        Ok(Self { listener, address, tls })
+        let stream = Watched::new(socket, place, Arc::clone(&activity));
+        Some(Newcomer { stream, activity, arrival, announced, tls: entrance.tls.clone() })
     }
 }
 

@@ -5,17 +5,24 @@
 
 mod activity;
 mod connection;
+mod entrance;
+mod inherited;
 mod listener;
 mod own_ca;
 mod places;
+mod proxy_header;
+mod socket;
 mod tls;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::wire::Network;
+use crate::wire::Peers;
 
 pub use connection::AnyError;
+pub use entrance::UnixAddress;
+pub use inherited::{Inherited, InheritedError};
 pub use listener::{NetMetrics, Server};
 pub use tls::{CertSource, CertStore, Fingerprints, TlsError};
 
@@ -26,7 +33,9 @@ pub struct NetSettings {
     pub tls: Vec<SocketAddr>,
     /// Addresses that speak plain HTTP.
     pub plain: Vec<SocketAddr>,
-    /// Time for the TLS handshake.
+    /// Unix sockets that speak plain HTTP.
+    pub unix: Vec<UnixAddress>,
+    /// Time for the TLS handshake, and for the PROXY header before it.
     pub handshake_timeout: Duration,
     /// Time from the first byte of a request, or from the start of the connection, to the end of
     /// its fields.
@@ -41,7 +50,9 @@ pub struct NetSettings {
     /// Connections in all; lowered to three quarters of the process's limit of open files.
     pub total: usize,
     /// Peers that `per_address` does not bound: reverse proxies.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Peers,
+    /// Peers whose connections must begin with a PROXY header; nobody else's may.
+    pub proxy_protocol: Peers,
     /// Size of the fields of a request in bytes.
     pub header_bytes: u32,
     /// Number of the fields of a request.
@@ -62,13 +73,15 @@ impl Default for NetSettings {
         Self {
             tls: Vec::new(),
             plain: Vec::new(),
+            unix: Vec::new(),
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             per_address: 256,
             total: 4096,
-            trusted_proxies: Vec::new(),
+            trusted_proxies: Peers::default(),
+            proxy_protocol: Peers::default(),
             header_bytes: 64 * 1024,
             header_count: 100,
             uri_bytes: 16 * 1024,
@@ -90,7 +103,18 @@ pub enum NetError {
         /// The operating system's answer.
         source: std::io::Error,
     },
+    /// A Unix socket could not be made.
+    #[error("cannot listen on {path}: {source}")]
+    Unix {
+        /// The socket.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
     /// TLS addresses without a certificate.
     #[error("{0} is to speak TLS, but there is no certificate")]
     NoCertificate(SocketAddr),
+    /// A socket that the service manager opened cannot be used.
+    #[error("the service manager's socket cannot be used: {0}")]
+    Inherited(std::io::Error),
 }

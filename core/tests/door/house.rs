@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use moonsail::clock::Clock;
 use moonsail::http::{Handler, HttpLimits, HttpOrigins, Metrics, Pipeline};
-use moonsail::net::{CertSource, CertStore, NetMetrics, NetSettings, Server};
+use moonsail::net::{CertSource, CertStore, Inherited, NetMetrics, NetSettings, Server};
 use moonsail::wire::{Reply, ReplyBody, Request, StreamBroken};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -112,6 +112,16 @@ impl House {
         folder: TempDir,
         change: impl FnOnce(&mut NetSettings, &mut HttpLimits),
     ) -> Self {
+        Self::with_given(source, folder, Inherited::default(), change).await
+    }
+
+    /// As a proxy meets it: `X-Forwarded-*` is believed of whom the settings trust.
+    pub(crate) async fn with_given(
+        source: CertSource,
+        folder: TempDir,
+        given: Inherited,
+        change: impl FnOnce(&mut NetSettings, &mut HttpLimits),
+    ) -> Self {
         let certs = Arc::new(CertStore::open(source, Clock::system()).unwrap());
         let free = "127.0.0.1:0".parse().unwrap();
         let mut settings =
@@ -120,11 +130,13 @@ impl House {
         change(&mut settings, &mut limits);
         let (metrics, net_metrics) = (Metrics::default(), NetMetrics::default());
         metrics.register(|registry| net_metrics.register(registry));
-        let server = Server::bind(settings, Some(&certs), net_metrics).unwrap();
+        let trusted_proxies = settings.trusted_proxies.clone();
+        let server = Server::bind_or_take(settings, given, Some(&certs), net_metrics).unwrap();
         let (tls, plain) = (server.tls_addresses()[0], server.plain_addresses()[0]);
         let rooms = Arc::new(Rooms::default());
         let handler: Arc<dyn Handler> = Arc::clone(&rooms) as _;
-        let pipeline = Pipeline::new(limits, HttpOrigins::default(), handler, metrics.clone());
+        let origins = HttpOrigins { trusted_proxies, ..HttpOrigins::default() };
+        let pipeline = Pipeline::new(limits, origins, handler, metrics.clone());
         let (stop, stopped) = oneshot::channel();
         let answer = move |arrival, request| pipeline.serve(arrival, request);
         let done = tokio::spawn(server.serve(answer, async { drop(stopped.await) }));

@@ -6,5 +6,6 @@ mod bodies;
 mod house;
 mod http2;
 mod lives;
+mod proxies;
 mod strictness;
 mod tls;
