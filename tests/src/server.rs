@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub struct Server {
     home: TempDir,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     running: Option<Running>,
     https: u16,
     http: u16,
@@ -48,18 +50,54 @@ impl Server {
     /// # Errors
     /// When the binary cannot be built or does not become ready.
     pub fn start_with(config: &str, arguments: &[&str]) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("moonsail-e2e-").tempdir()?;
-        let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        if !config.is_empty() {
-            let file = home.path().join("server.toml");
-            std::fs::write(&file, config)?;
-            arguments.splice(0..0, ["--config".to_owned(), file.display().to_string()]);
-        }
-        let (https, http) = (0, 0);
-        let log = Arc::default();
-        let mut server = Self { home, arguments, running: None, https, http, log, finished: false };
+        let mut server = Self::prepare(config, arguments)?;
         server.launch()?;
         Ok(server)
+    }
+
+    /// A server that does not run yet: [`Server::restart`] starts it. For tests that have to do with
+    /// its folder first.
+    ///
+    /// # Errors
+    /// When there is no room for its folder.
+    pub fn prepare(config: &str, arguments: &[&str]) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("moonsail-e2e-").tempdir()?;
+        let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let (running, https, http, log) = (None, 0, 0, Arc::default());
+        let environment = Vec::new();
+        let mut server =
+            Self { home, arguments, environment, running, https, http, log, finished: false };
+        if !config.is_empty() {
+            server.configure(config)?;
+        }
+        Ok(server)
+    }
+
+    /// Writes the configuration file for the next start.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn configure(&mut self, config: &str) -> Result<()> {
+        let file = self.home.path().join("server.toml");
+        std::fs::write(&file, config)?;
+        if self.arguments.first().is_none_or(|first| first != "--config") {
+            self.arguments.splice(0..0, ["--config".to_owned(), file.display().to_string()]);
+        }
+        Ok(())
+    }
+
+    /// Environment of the next start, in place of what was set before.
+    pub fn set_environment(&mut self, environment: &[(&str, &str)]) {
+        self.environment =
+            environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    }
+
+    /// Process id of the running server.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.running.as_ref().context("the server does not run")?.child.id())
     }
 
     /// The data directory.
@@ -107,6 +145,28 @@ impl Server {
     }
 
     fn launch(&mut self) -> Result<()> {
+        let readiness = self.spawn()?;
+        let begun = Instant::now();
+        let (mut https, mut http) = (0, 0);
+        while https == 0 || http == 0 {
+            let left = START_LIMIT.saturating_sub(begun.elapsed());
+            let Ok(url) = readiness.recv_timeout(left) else {
+                bail!("the server did not become ready");
+            };
+            let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+            let port = port.parse().with_context(|| format!("ready line {url:?}"))?;
+            if url.starts_with("https://") {
+                https = port;
+            } else {
+                http = port;
+            }
+        }
+        (self.https, self.http) = (https, http);
+        Ok(())
+    }
+
+    /// Starts the process; its `ready` lines come through the channel.
+    fn spawn(&mut self) -> Result<Receiver<String>> {
         ensure!(self.running.is_none(), "the server is already running");
         let mut child = program()?
             .arg("serve")
@@ -115,6 +175,7 @@ impl Server {
             .args(["--listen", &format!("127.0.0.1:{}", self.https)])
             .args(["--listen-http", &format!("127.0.0.1:{}", self.http)])
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -123,7 +184,7 @@ impl Server {
             .context("starting the server")?;
         let stdout = child.stdout.take().context("stdout")?;
         let stderr = child.stderr.take().context("stderr")?;
-        let (ready, readiness) = std::sync::mpsc::channel();
+        let (ready, readiness) = channel();
         let out_log = Arc::clone(&self.log);
         let err_log = Arc::clone(&self.log);
         let readers = vec![
@@ -143,23 +204,7 @@ impl Server {
             }),
         ];
         self.running = Some(Running { child, readers });
-        let begun = Instant::now();
-        let (mut https, mut http) = (0, 0);
-        while https == 0 || http == 0 {
-            let left = START_LIMIT.saturating_sub(begun.elapsed());
-            let Ok(url) = readiness.recv_timeout(left) else {
-                bail!("the server did not become ready");
-            };
-            let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
-            let port = port.parse().with_context(|| format!("ready line {url:?}"))?;
-            if url.starts_with("https://") {
-                https = port;
-            } else {
-                http = port;
-            }
-        }
-        (self.https, self.http) = (https, http);
-        Ok(())
+        Ok(readiness)
     }
 
     /// Stops the server by SIGTERM and waits for its end.
@@ -207,6 +252,16 @@ impl Server {
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
         self.launch()
+    }
+
+    /// Starts the server and kills it after a while, ready or not.
+    ///
+    /// # Errors
+    /// When it cannot be started or killed.
+    pub fn start_and_kill9(&mut self, after: Duration) -> Result<()> {
+        let _unheard = self.spawn()?;
+        std::thread::sleep(after);
+        self.kill9()
     }
 
     /// Runs a verb of the command line on the data directory; gives what it printed.

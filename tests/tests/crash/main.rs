@@ -1,0 +1,65 @@
+//! What is acknowledged is there: servers that are killed, cut off, filled up and lied to.
+//!
+//! A black-box test in the manner of Jepsen. [`worker`]s change files, [`choose`] decides by a seed
+//! what they do, [`transfer`] is their chunked upload; [`observe`] looks what is there, on the server
+//! and on its disk. The oracle is in three parts: [`model`] says what each operation does to a tree,
+//! [`linear`] whether some order of the operations explains all answers and what is seen at last,
+//! [`law`] what must hold of etags and ids for ever.
+//!
+//! | case    | what happens                                                             |
+//! |---------|--------------------------------------------------------------------------|
+//! | `oracle` | made-up histories, some of them lies                                    |
+//! | `kills` | `kill -9` at random moments                                              |
+//!
+//! By hand: `CRASH_CYCLES=200 cargo test -p e2e --test crash -- kills`; `CRASH_SEED` repeats a run,
+//! `CRASH_FILES=100000` puts so many files of another user beside.
+
+mod bulk;
+mod choose;
+mod kills;
+mod law;
+mod linear;
+mod model;
+mod observe;
+mod oracle;
+mod rng;
+mod transfer;
+mod worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use e2e::suite::{self, Case, Outcome};
+
+fn main() -> ExitCode {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros() as u64);
+    let plan = kills::Plan {
+        seed: number("CRASH_SEED", now),
+        cycles: number("CRASH_CYCLES", 10),
+        bulk: number("CRASH_FILES", 5000) as usize,
+    };
+    let cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
+    suite::run(cases, 1)
+}
+
+fn case(
+    name: &str,
+    run: impl Fn() -> anyhow::Result<Outcome> + Send + Sync + 'static,
+) -> Case<'static> {
+    Case { name: name.to_owned(), run: Box::new(run) }
+}
+
+/// A number from the environment. A value that is none ends the program.
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Err(_) => default,
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+    }
+}
+
+/// A line for whoever reads the test's output.
+pub(crate) fn say(line: &str) {
+    // Nobody reads a closed pipe.
+    let _ = writeln!(std::io::stdout(), "    {line}");
+}

@@ -1,0 +1,142 @@
+//! A chunked upload (v2), one request a step, that outlives the server's deaths.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use e2e::http::Request;
+
+use crate::choose::filled;
+use crate::observe::{Client, USER};
+use crate::rng::Rng;
+
+/// What is known of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    No,
+    /// Without an answer.
+    Perhaps,
+    Yes,
+}
+
+/// An upload that is not closed yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer {
+    name: String,
+    made: Sent,
+    chunks: Vec<(Vec<u8>, Sent)>,
+    /// The closing `MOVE` was sent.
+    pub(crate) closing: bool,
+}
+
+impl Transfer {
+    /// An upload of some chunks, nothing of it sent.
+    pub(crate) fn plan(mark: &str, rng: &mut Rng) -> Self {
+        let name = format!("{mark}{}", rng.below(1_000_000_000));
+        let chunks = (0..1 + rng.below(4))
+            .map(|number| {
+                let size = if rng.chance(30) { 200_000 + rng.below(200_000) } else { 5000 };
+                (filled(&format!("{name}/{number} "), size, rng.next()), Sent::No)
+            })
+            .collect();
+        Self { name, made: Sent::No, chunks, closing: false }
+    }
+
+    fn target(&self, member: &str) -> String {
+        format!("/remote.php/dav/uploads/{USER}/{}/{member}", self.name)
+    }
+
+    /// The file it becomes.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        self.chunks.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect()
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.chunks.iter().all(|(_, sent)| *sent == Sent::Yes)
+    }
+
+    /// Entries that it may have in the stage.
+    pub(crate) fn entries(&self) -> usize {
+        self.chunks.iter().filter(|(_, sent)| *sent != Sent::No).count()
+    }
+
+    /// Sends what comes next, sometimes out of order.
+    ///
+    /// # Errors
+    /// Without a right answer.
+    pub(crate) fn next(&mut self, client: &mut Client, rng: &mut Rng) -> Result<()> {
+        if self.made != Sent::Yes {
+            self.made = Sent::Perhaps;
+            let answer =
+                client.send(&client.request("MKCOL", self.target("").trim_end_matches('/')))?;
+            ensure!(answer.status == 201, "MKCOL of {} is {}", self.name, answer.status);
+            self.made = Sent::Yes;
+            return Ok(());
+        }
+        let open: Vec<usize> =
+            (0..self.chunks.len()).filter(|index| self.chunks[*index].1 != Sent::Yes).collect();
+        let first = open.first().copied().context("all chunks are sent")?;
+        let index = if rng.chance(25) { open[rng.below(open.len())] } else { first };
+        self.chunks[index].1 = Sent::Perhaps;
+        let total = self.whole().len().to_string();
+        let request = client
+            .request("PUT", &self.target(&format!("{:05}", index + 1)))
+            .field("OC-Total-Length", &total)
+            .body(self.chunks[index].0.clone());
+        let answer = client.send(&request)?;
+        ensure!(
+            matches!(answer.status, 201 | 204),
+            "{index} of {} is {}",
+            self.name,
+            answer.status
+        );
+        self.chunks[index].1 = Sent::Yes;
+        Ok(())
+    }
+
+    /// The closing `MOVE`.
+    pub(crate) fn close(&self, client: &Client, destination: &str) -> Request {
+        let total = self.whole().len().to_string();
+        client
+            .request("MOVE", &self.target(".file"))
+            .field("Destination", destination)
+            .field("OC-Total-Length", &total)
+    }
+
+    /// Looks what a killed server has of it: whether it is still there. What was acknowledged must
+    /// be.
+    ///
+    /// # Errors
+    /// When a chunk is missing or has another length.
+    pub(crate) fn look(&mut self, client: &mut Client) -> Result<bool> {
+        let Some(listed) = client.list(&self.target(""))? else {
+            ensure!(self.made != Sent::Yes || self.closing, "the upload {} is gone", self.name);
+            self.made = Sent::No;
+            return Ok(false);
+        };
+        ensure!(self.made != Sent::No, "the upload {} was never begun", self.name);
+        self.made = Sent::Yes;
+        for (index, (bytes, sent)) in self.chunks.iter_mut().enumerate() {
+            let name = format!("/{:05}", index + 1);
+            let there = listed.iter().find(|entry| entry.path.ends_with(&name));
+            match (there, *sent) {
+                (None, Sent::Yes) => bail!("chunk {name} of {} is gone", self.name),
+                (Some(_), Sent::No) => bail!("chunk {name} of {} was never sent", self.name),
+                (Some(entry), _) if entry.size != bytes.len() as u64 => {
+                    bail!("chunk {name} of {} has {} bytes", self.name, entry.size)
+                }
+                (Some(_), _) => *sent = Sent::Yes,
+                (None, _) => *sent = Sent::No,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives it up.
+    ///
+    /// # Errors
+    /// Without a right answer.
+    pub(crate) fn abort(&self, client: &mut Client) -> Result<()> {
+        let answer =
+            client.send(&client.request("DELETE", self.target("").trim_end_matches('/')))?;
+        ensure!(matches!(answer.status, 204 | 404), "DELETE of {} is {}", self.name, answer.status);
+        Ok(())
+    }
+}
