@@ -1,16 +1,18 @@
 //! A server of its own for a test: started, asked, stopped, killed and started again.
 
-use std::io::{BufRead, BufReader, Write};
+mod process;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Stdio;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::binary;
+use self::process::{Running, program};
 use crate::http::{self, Endpoint, Request, Response};
 
 /// How long a start may take; it takes a tenth of a second, but machines can be busy.
@@ -29,11 +31,6 @@ pub struct Server {
     http: u16,
     log: Arc<Mutex<Vec<String>>>,
     finished: bool,
-}
-
-struct Running {
-    child: Child,
-    readers: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Server {
@@ -97,7 +94,7 @@ impl Server {
     /// # Errors
     /// When it does not run.
     pub fn pid(&self) -> Result<u32> {
-        Ok(self.running.as_ref().context("the server does not run")?.child.id())
+        Ok(self.running.as_ref().context("the server does not run")?.pid())
     }
 
     /// The data directory.
@@ -168,7 +165,7 @@ impl Server {
     /// Starts the process; its `ready` lines come through the channel.
     fn spawn(&mut self) -> Result<Receiver<String>> {
         ensure!(self.running.is_none(), "the server is already running");
-        let mut child = program()?
+        let child = program()?
             .arg("serve")
             .arg("--data")
             .arg(self.data())
@@ -182,28 +179,8 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .context("starting the server")?;
-        let stdout = child.stdout.take().context("stdout")?;
-        let stderr = child.stderr.take().context("stderr")?;
-        let (ready, readiness) = channel();
-        let out_log = Arc::clone(&self.log);
-        let err_log = Arc::clone(&self.log);
-        let readers = vec![
-            std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
-                    if let Some(url) = line.strip_prefix("ready ") {
-                        // Nobody listens once both listeners are known.
-                        let _ = ready.send(url.to_owned());
-                    }
-                    keep(&out_log, line);
-                }
-            }),
-            std::thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(|line| line.ok()) {
-                    keep(&err_log, line);
-                }
-            }),
-        ];
-        self.running = Some(Running { child, readers });
+        let (running, readiness) = Running::listen(child, &self.log)?;
+        self.running = Some(running);
         Ok(readiness)
     }
 
@@ -213,20 +190,10 @@ impl Server {
     /// When it takes more than 30 seconds or ends with an error.
     pub fn stop(&mut self) -> Result<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
-        let pid = running.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
-        ensure!(sent.success(), "SIGTERM could not be sent to {pid}");
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = running.child.try_wait()? {
-                break status;
-            }
-            if begun.elapsed() > STOP_LIMIT {
-                running.child.kill()?;
-                running.child.wait()?;
-                bail!("the server did not stop within {STOP_LIMIT:?} of SIGTERM");
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        running.terminate()?;
+        let Some(status) = running.wait(STOP_LIMIT)? else {
+            running.kill()?;
+            bail!("the server did not stop within {STOP_LIMIT:?} of SIGTERM");
         };
         running.join();
         ensure!(status.success(), "the server stopped with {status}");
@@ -239,10 +206,24 @@ impl Server {
     /// When it cannot be killed.
     pub fn kill9(&mut self) -> Result<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
-        running.child.kill()?;
-        running.child.wait()?;
+        running.kill()?;
         running.join();
         Ok(())
+    }
+
+    /// Waits for an end that somebody else brings about; `false` if the server goes on.
+    ///
+    /// # Errors
+    /// When nothing is known of its process.
+    pub fn ended_within(&mut self, limit: Duration) -> Result<bool> {
+        let Some(running) = &mut self.running else { return Ok(true) };
+        if running.wait(limit)?.is_none() {
+            return Ok(false);
+        }
+        if let Some(running) = self.running.take() {
+            running.join();
+        }
+        Ok(true)
     }
 
     /// Starts the server again (after a stop, if it runs) on the same data and the same ports.
@@ -354,16 +335,6 @@ impl Server {
     }
 }
 
-impl Running {
-    /// Waits until the last line of the log is read.
-    fn join(self) {
-        for reader in self.readers {
-            // A reader that panicked has lost lines of a log, nothing else.
-            let _ = reader.join();
-        }
-    }
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
         // The data goes with it, so there is nothing to shut down properly.
@@ -373,21 +344,4 @@ impl Drop for Server {
             let _ = writeln!(std::io::stderr(), "--- end of the server's log ---\n{tail}\n---");
         }
     }
-}
-
-/// The server's program, out of reach of the environment the tests run in, and without the admin
-/// listener, whose port would be the same for all.
-fn program() -> Result<Command> {
-    let mut command = Command::new(binary::path()?);
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("MOONSAIL_")) {
-            command.env_remove(name);
-        }
-    }
-    command.env("MOONSAIL_SERVER__ADMIN_LISTEN", "");
-    Ok(command)
-}
-
-fn keep(log: &Mutex<Vec<String>>, line: String) {
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
 }

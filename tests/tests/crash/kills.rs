@@ -156,6 +156,29 @@ impl World {
             entries += transfer.entries();
             worker.transfer.take_if(|transfer| !is_there && transfer.is_complete());
         }
+        self.compare(client, &events, entries)?;
+        for worker in &mut self.workers {
+            worker.own = self.seen[&worker.area()].clone();
+            worker.shared = self.seen[SHARED].clone();
+            // Somebody takes over each lock of the shared area.
+            let locks = worker
+                .shared
+                .0
+                .iter()
+                .filter_map(|(path, node)| Some((path.clone(), node.lock.clone()??)));
+            let mine = |path: &str| path.len() % WORKERS == worker.number;
+            worker.tokens = locks.filter(|(path, _)| mine(path)).collect();
+        }
+        Ok(())
+    }
+
+    /// The same, without looking after uploads, which may have so many entries in the stage.
+    pub(crate) fn compare(
+        &mut self,
+        client: &mut Client,
+        events: &[(String, Event)],
+        entries: usize,
+    ) -> Result<()> {
         let (tree, folders) = client.read()?;
         for (area, first) in &mut self.seen {
             let last = part(&tree, area);
@@ -176,24 +199,12 @@ impl World {
         ensure!(is == should, "the disk has {is:#?}, and the index {should:#?}");
         self.leftovers(entries)?;
         self.server.fsck()?;
-        for worker in &mut self.workers {
-            worker.own = self.seen[&worker.area()].clone();
-            worker.shared = self.seen[SHARED].clone();
-            // Somebody takes over each lock of the shared area.
-            let locks = worker
-                .shared
-                .0
-                .iter()
-                .filter_map(|(path, node)| Some((path.clone(), node.lock.clone()??)));
-            let mine = |path: &str| path.len() % WORKERS == worker.number;
-            worker.tokens = locks.filter(|(path, _)| mine(path)).collect();
-        }
         Ok(())
     }
 
     /// No temporary files stay but those of uploads that go on, nothing was put aside, and the log
     /// tells of no errors.
-    fn leftovers(&self, entries: usize) -> Result<()> {
+    pub(crate) fn leftovers(&self, entries: usize) -> Result<()> {
         let begun = Instant::now();
         // Removed folders are deleted in the background.
         while names(&self.server, "stage")?.len() > entries

@@ -10,6 +10,7 @@
 //! |---------|--------------------------------------------------------------------------|
 //! | `oracle` | made-up histories, some of them lies                                    |
 //! | `kills` | `kill -9` at random moments                                              |
+//! | `points-…` | a kill at each system call of one operation                           |
 //!
 //! By hand: `CRASH_CYCLES=200 cargo test -p e2e --test crash -- kills`; `CRASH_SEED` repeats a run,
 //! `CRASH_FILES=100000` puts so many files of another user beside.
@@ -22,6 +23,7 @@ mod linear;
 mod model;
 mod observe;
 mod oracle;
+mod points;
 mod rng;
 mod transfer;
 mod worker;
@@ -39,8 +41,12 @@ fn main() -> ExitCode {
         cycles: number("CRASH_CYCLES", 10),
         bulk: number("CRASH_FILES", 5000) as usize,
     };
-    let cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
-    suite::run(cases, 1)
+    let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
+    for kind in points::ALL {
+        cases.push(case(&points::name(kind), move || points::run(kind)));
+    }
+    // Most of them wait most of the time.
+    suite::run(cases, 4)
 }
 
 fn case(

@@ -149,6 +149,11 @@ impl State {
         };
         let mut next = self.clone();
         match (next.carry_out(op, done), answer) {
+            // What was there when the request came, and gone when it was to be locked: a lock could
+            // have made a new file, but to refuse it changes nothing.
+            (Some(201), Answer::Refused(404)) if matches!(op, Op::Lock { .. }) => {
+                Some(self.clone())
+            }
             (Some(status), Answer::Done(done)) => (done.status == status).then_some(next),
             (Some(_), Answer::None | Answer::Proven) => Some(next),
             (None, Answer::Refused(_)) => Some(self.clone()),

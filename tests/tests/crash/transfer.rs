@@ -39,6 +39,22 @@ impl Transfer {
         Self { name, made: Sent::No, chunks, closing: false }
     }
 
+    /// An upload whose three chunks are all acknowledged; `parked` sends the last one first.
+    ///
+    /// # Errors
+    /// Without a right answer.
+    pub(crate) fn sent(client: &mut Client, name: &str, parked: bool) -> Result<Self> {
+        let chunk = |number: u64| (filled(&format!("{name}/{number} "), 9000, number), Sent::No);
+        let chunks = (0..3).map(chunk).collect();
+        let mut transfer = Self { name: name.to_owned(), made: Sent::No, chunks, closing: false };
+        transfer.make(client)?;
+        let order = if parked { [2, 0, 1] } else { [0, 1, 2] };
+        for index in order {
+            transfer.send(client, index)?;
+        }
+        Ok(transfer)
+    }
+
     fn target(&self, member: &str) -> String {
         format!("/remote.php/dav/uploads/{USER}/{}/{member}", self.name)
     }
@@ -63,17 +79,25 @@ impl Transfer {
     /// Without a right answer.
     pub(crate) fn next(&mut self, client: &mut Client, rng: &mut Rng) -> Result<()> {
         if self.made != Sent::Yes {
-            self.made = Sent::Perhaps;
-            let answer =
-                client.send(&client.request("MKCOL", self.target("").trim_end_matches('/')))?;
-            ensure!(answer.status == 201, "MKCOL of {} is {}", self.name, answer.status);
-            self.made = Sent::Yes;
-            return Ok(());
+            return self.make(client);
         }
         let open: Vec<usize> =
             (0..self.chunks.len()).filter(|index| self.chunks[*index].1 != Sent::Yes).collect();
         let first = open.first().copied().context("all chunks are sent")?;
         let index = if rng.chance(25) { open[rng.below(open.len())] } else { first };
+        self.send(client, index)
+    }
+
+    fn make(&mut self, client: &mut Client) -> Result<()> {
+        self.made = Sent::Perhaps;
+        let answer =
+            client.send(&client.request("MKCOL", self.target("").trim_end_matches('/')))?;
+        ensure!(answer.status == 201, "MKCOL of {} is {}", self.name, answer.status);
+        self.made = Sent::Yes;
+        Ok(())
+    }
+
+    fn send(&mut self, client: &mut Client, index: usize) -> Result<()> {
         self.chunks[index].1 = Sent::Perhaps;
         let total = self.whole().len().to_string();
         let request = client

@@ -300,10 +300,12 @@ fn put(
     client.receive("PUT")
 }
 
-fn ask(client: &Client, area: &str, op: &Op) -> Request {
+/// The request of an operation; a `PUT` lacks its body.
+pub(crate) fn ask(client: &Client, area: &str, op: &Op) -> Request {
     let request = |method: &str, path: &str| client.request(method, &at(area, path));
     match op {
-        Op::Put { path, .. } | Op::Get { path } => request("GET", path),
+        Op::Get { path } => request("GET", path),
+        Op::Put { path, .. } => request("PUT", path),
         Op::Mkcol { path } => request("MKCOL", path),
         Op::Delete { path } => request("DELETE", path),
         Op::Move { from, to, overwrite } => request("MOVE", from)
