@@ -131,7 +131,7 @@ impl FileStorage for MemoryStorage {
             }
             let file = state.new_file(Vec::new(), now());
             let at = state.stage_new(Node::File(file), None)?.at;
-            Ok(Box::new(MemoryStageFile { state: shared, at, armed: true }) as Box<dyn StageFile>)
+            Ok(Box::new(MemoryStageFile::new(shared, at, false)) as Box<dyn StageFile>)
         })
     }
 
@@ -143,7 +143,7 @@ impl FileStorage for MemoryStorage {
         self.write(|state| {
             state.staged_file(at)?;
             let at = at.clone();
-            Ok(Box::new(MemoryStageFile { state: shared, at, armed: true }) as Box<dyn StageFile>)
+            Ok(Box::new(MemoryStageFile::new(shared, at, true)) as Box<dyn StageFile>)
         })
     }
 
@@ -283,9 +283,14 @@ struct MemoryStageFile {
     state: Arc<Mutex<State>>,
     at: StagePath,
     armed: bool,
+    reopened: bool,
 }
 
 impl MemoryStageFile {
+    fn new(state: Arc<Mutex<State>>, at: StagePath, reopened: bool) -> Self {
+        Self { state, at, armed: true, reopened }
+    }
+
     fn write<T>(
         &self,
         work: impl FnOnce(&mut File) -> Result<T, StorageError>,
@@ -349,10 +354,8 @@ impl StageFile for MemoryStageFile {
             file.version += 1;
             Ok(file.tag())
         });
-        let finished = finished.map(|tag| {
-            self.armed = false;
-            Staged { at: self.at.clone(), size, tag }
-        });
+        self.armed = finished.is_err() && !self.reopened;
+        let finished = finished.map(|tag| Staged { at: self.at.clone(), size, tag });
         Box::pin(async { finished })
     }
 

@@ -221,7 +221,8 @@ pub enum Durability {
 
 /// A file being written in the stage. Dropping it without [`StageFile::finish`] or
 /// [`StageFile::keep`] removes it, soon after if not at once; so does a `finish` that fails or is
-/// dropped before it returns. After a failed sync or write, drop it: trying again proves nothing.
+/// dropped before it returns. A `finish` that fails leaves a file that was opened again, whose bytes
+/// somebody was promised before. After a failed sync or write, drop it: trying again proves nothing.
 pub trait StageFile: Send + 'static {
     /// Its place, for a later [`FileStorage::reopen_stage`].
     fn at(&self) -> StagePath;

@@ -118,13 +118,14 @@ pub(crate) fn begin(
             Err(errno) => return Err(failed(&scrap.at.0)(errno)),
         }
     }
-    Ok(LocalStageFile { fd: Arc::new(fd), scrap })
+    Ok(LocalStageFile { fd: Arc::new(fd), scrap, reopened: false })
 }
 
 /// See [`moonsail_sdk::storage::FileStorage::reopen_stage`].
 pub(crate) fn reopen(areas: &Arc<Areas>, at: StagePath) -> Result<LocalStageFile, StorageError> {
     let fd = open_staged(areas, &at, OFlags::RDWR)?;
-    Ok(LocalStageFile { fd: Arc::new(fd), scrap: Scrap { areas: areas.clone(), at, armed: true } })
+    let scrap = Scrap { areas: areas.clone(), at, armed: true };
+    Ok(LocalStageFile { fd: Arc::new(fd), scrap, reopened: true })
 }
 
 /// Opens a staged file, which must be one.
@@ -200,6 +201,7 @@ pub(crate) fn list(areas: &Areas, now: i64) -> Result<Vec<(StagePath, u64)>, Sto
 pub(crate) struct LocalStageFile {
     fd: Arc<OwnedFd>,
     scrap: Scrap,
+    reopened: bool,
 }
 
 impl LocalStageFile {
@@ -244,17 +246,26 @@ impl StageFile for LocalStageFile {
         durability: Durability,
     ) -> BoxFuture<'static, Result<Staged, StorageError>> {
         Box::pin(async move {
-            let Self { fd, scrap } = *self;
+            let Self { fd, scrap, reopened } = *self;
             let (meta, scrap) = blocking(move || {
                 let (seconds, nanos) = match mtime {
                     Some(seconds) => (seconds, 0),
                     None => (0, rustix::fs::UTIME_NOW),
                 };
                 // Also at the right size: it gives back what was preallocated beyond.
-                ftruncate(&fd, size)
+                let meta = ftruncate(&fd, size)
                     .and_then(|()| set_mtime(&fd, seconds, nanos))
-                    .map_err(failed(&scrap.at.0))?;
-                Ok((close(&fd, durability, &scrap.at)?, scrap))
+                    .map_err(failed(&scrap.at.0))
+                    .and_then(|()| close(&fd, durability, &scrap.at));
+                match meta {
+                    Ok(meta) => Ok((meta, scrap)),
+                    Err(error) => {
+                        if reopened {
+                            scrap.hand_over();
+                        }
+                        Err(error)
+                    }
+                }
             })
             .await?;
             Ok(Staged { at: scrap.hand_over(), size: meta.size, tag: meta.tag() })

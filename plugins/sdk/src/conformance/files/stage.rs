@@ -26,6 +26,7 @@ super::cases![
     dropping_a_started_finish_leaves_nothing_or_all,
     kept_files_stay_and_go_on,
     reopening_and_dropping_removes,
+    a_finish_that_fails_leaves_only_what_was_kept_before,
     reopening_nothing_is_not_found,
     opening_nothing_staged_is_not_found,
     discard_removes_and_may_be_repeated,
@@ -211,6 +212,23 @@ async fn reopening_and_dropping_removes(rig: Rig<'_>) {
     file.keep();
     drop(rig.storage.reopen_stage(&at).await.expect("reopen_stage"));
     rig.stage_becomes(&[]).await;
+}
+
+async fn a_finish_that_fails_leaves_only_what_was_kept_before(rig: Rig<'_>) {
+    let fresh = begin(rig).await;
+    let mut kept = begin(rig).await;
+    let at = kept.at();
+    write(&mut kept, 0, "abc").await;
+    kept.keep();
+    let reopened = rig.storage.reopen_stage(&at).await.expect("reopen_stage");
+    for file in [fresh, reopened] {
+        // No file can be so long.
+        let finished = file.finish(u64::MAX, None, Durability::Full).await;
+        assert!(finished.is_err(), "{finished:?}");
+    }
+    rig.stage_becomes(&[&at]).await;
+    let file = rig.storage.reopen_stage(&at).await.expect("reopen_stage");
+    finish(rig, file, 3, "abc").await;
 }
 
 async fn reopening_nothing_is_not_found(rig: Rig<'_>) {
