@@ -12,6 +12,29 @@ use anyhow::{Context, Result, bail};
 /// How long attaching may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Which threads are meant by an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// All of the process, and those to come.
+    All,
+    /// Only the one.
+    One,
+}
+
+/// The thread of a process that has this name.
+///
+/// # Errors
+/// When there is none.
+pub fn thread(pid: u32, name: &str) -> Result<u32> {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?;
+        if std::fs::read_to_string(task.path().join("comm"))?.trim_end() == name {
+            return Ok(task.file_name().to_string_lossy().parse()?);
+        }
+    }
+    bail!("process {pid} has no thread called {name}")
+}
+
 /// An attached strace. Dropping it detaches, and the process goes on undisturbed.
 pub struct Strace {
     child: Child,
@@ -19,28 +42,31 @@ pub struct Strace {
 }
 
 impl Strace {
-    /// Attaches to all threads of a process. `injections` are as strace takes them after `-e inject=`:
+    /// Attaches to a process, or to a thread. `injections` are as strace takes them after `-e inject=`:
     /// `renameat2:signal=SIGKILL:when=1` (the call is not carried out), `fsync:error=EIO`. `when`
     /// counts for each thread.
     ///
     /// # Errors
     /// When strace is missing, or may not attach.
-    pub fn attach(pid: u32, injections: &[String]) -> Result<Self> {
+    pub fn inject(of: (u32, Threads), injections: &[&str]) -> Result<Self> {
         let calls: Vec<&str> =
             injections.iter().map(|one| one.split(':').next().unwrap_or_default()).collect();
         let mut command = Command::new("strace");
+        if of.1 == Threads::All {
+            command.arg("-f");
+        }
         // What it traces is nobody's concern, but for the line that says that it is attached.
-        command.args(["-f", "-o", "/dev/null", "-e", &format!("trace={}", calls.join(","))]);
+        command.args(["-o", "/dev/null", "-e", &format!("trace={}", calls.join(","))]);
         for injection in injections {
             command.args(["-e", &format!("inject={injection}")]);
         }
-        Self::run(command, pid)
+        Self::run(command, of.0)
     }
 
     /// Writes the calls down, each line with its thread; see [`most`].
     ///
     /// # Errors
-    /// As [`Strace::attach`].
+    /// As [`Strace::inject`].
     pub fn record(pid: u32, calls: &[&str], into: &Path) -> Result<Self> {
         let mut command = Command::new("strace");
         command.args(["-f", "-e", &format!("trace={}", calls.join(",")), "-o"]).arg(into);

@@ -11,12 +11,14 @@
 //! | `oracle` | made-up histories, some of them lies                                    |
 //! | `kills` | `kill -9` at random moments                                              |
 //! | `points-…` | a kill at each system call of one operation                           |
+//! | `faults-…` | system calls that fail                                                |
 //!
 //! By hand: `CRASH_CYCLES=200 cargo test -p e2e --test crash -- kills`; `CRASH_SEED` repeats a run,
 //! `CRASH_FILES=100000` puts so many files of another user beside.
 
 mod bulk;
 mod choose;
+mod faults;
 mod kills;
 mod law;
 mod linear;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
     for kind in points::ALL {
         cases.push(case(&points::name(kind), move || points::run(kind)));
+        cases.push(case(&faults::case_name(kind), move || faults::run(kind)));
     }
     // Most of them wait most of the time.
     suite::run(cases, 4)

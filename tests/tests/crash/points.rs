@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use e2e::Server;
 use e2e::http::Request;
-use e2e::strace::{Strace, most};
+use e2e::strace::{Strace, Threads, most};
 use e2e::suite::Outcome;
 
 use crate::choose::{filled, put_op};
@@ -41,11 +41,11 @@ const CALLS: [&str; 15] = [
     "close",
 ];
 /// Where all happens.
-const AREA: &str = "own0";
+pub(crate) const AREA: &str = "own0";
 /// Things that are made beforehand, one for each point.
 const PLENTY: usize = 70;
 /// Time in which an operation that was answered is published and recorded.
-const SETTLED: Duration = Duration::from_millis(700);
+pub(crate) const SETTLED: Duration = Duration::from_millis(700);
 /// A body that is written in one piece, and one that is not.
 const SMALL: usize = 600;
 const LARGE: usize = 1_500_000;
@@ -63,13 +63,14 @@ pub(crate) enum Kind {
     CopyFolder,
     DeleteFolder,
     Mkcol,
+    Proppatch,
     /// A chunked upload whose chunks came in order.
     Close,
     /// One whose chunks came in another, so that they are put together at last, over a file.
     CloseParked,
 }
 
-pub(crate) const ALL: [Kind; 12] = [
+pub(crate) const ALL: [Kind; 13] = [
     Kind::PutSmall,
     Kind::PutLarge,
     Kind::OverwriteSmall,
@@ -80,6 +81,7 @@ pub(crate) const ALL: [Kind; 12] = [
     Kind::CopyFolder,
     Kind::DeleteFolder,
     Kind::Mkcol,
+    Kind::Proppatch,
     Kind::Close,
     Kind::CloseParked,
 ];
@@ -95,8 +97,8 @@ struct Tally {
     undone: usize,
 }
 
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     transfers: Vec<Transfer>,
     next: usize,
 }
@@ -117,17 +119,13 @@ pub(crate) fn run(kind: Kind) -> Result<Outcome> {
     crate::say(&format!("{kind:?}: {tally:?} at {calls:?}"));
     ensure!(tally.kills > 10, "only {} kills hit", tally.kills);
     ensure!(tally.answered > 0 && tally.undone > 0, "the kills were all of one kind: {tally:?}");
-    for transfer in &scene.transfers {
-        transfer.abort(&mut Client::open(&scene.world.server, &scene.world.token)?)?;
-    }
-    scene.world.leftovers(0)?;
-    scene.world.server.finish()?;
+    scene.finish()?;
     Ok(Outcome::Passed)
 }
 
 impl Scene {
     /// Makes all that the operations need.
-    fn prepare(kind: Kind) -> Result<Self> {
+    pub(crate) fn prepare(kind: Kind) -> Result<Self> {
         let mut world = World::start(Server::start()?)?;
         let mut client = Client::open(&world.server, &world.token)?;
         let mut transfers = Vec::new();
@@ -142,7 +140,7 @@ impl Scene {
             let old = format!("old {number}").into_bytes();
             match kind {
                 Kind::PutSmall | Kind::PutLarge | Kind::Mkcol => {}
-                Kind::OverwriteSmall | Kind::OverwriteLarge | Kind::MoveFile => {
+                Kind::OverwriteSmall | Kind::OverwriteLarge | Kind::MoveFile | Kind::Proppatch => {
                     made("PUT", &format!("a{number}"), &old)?;
                 }
                 Kind::MoveOnto => {
@@ -171,7 +169,7 @@ impl Scene {
     }
 
     /// The operation on the next things.
-    fn next(&mut self, kind: Kind, client: &Client) -> Result<(Op, Request)> {
+    pub(crate) fn next(&mut self, kind: Kind, client: &Client) -> Result<(Op, Request)> {
         let number = self.next;
         self.next += 1;
         ensure!(number < PLENTY, "there are more points than was prepared for");
@@ -195,6 +193,7 @@ impl Scene {
             Kind::CopyFolder => asked(Op::Copy { from: a, to: b }),
             Kind::DeleteFolder => asked(Op::Delete { path: a }),
             Kind::Mkcol => asked(Op::Mkcol { path: a }),
+            Kind::Proppatch => asked(Op::Proppatch { path: a, value: format!("new {number}") }),
             Kind::Close | Kind::CloseParked => {
                 let transfer = &self.transfers[0];
                 let op = Op::Put { path: a.clone(), hash: hash(&transfer.whole()), token: None };
@@ -219,17 +218,26 @@ impl Scene {
     }
 
     /// A client whose connection is open and known.
-    fn warm(&self) -> Result<Client> {
+    pub(crate) fn warm(&self) -> Result<Client> {
         let mut client = Client::open(&self.world.server, &self.world.token)?;
         client.list(&files(AREA))?;
         Ok(client)
+    }
+
+    /// Gives up what was not needed; then nothing may be left of it.
+    pub(crate) fn finish(self) -> Result<()> {
+        for transfer in &self.transfers {
+            transfer.abort(&mut Client::open(&self.world.server, &self.world.token)?)?;
+        }
+        self.world.leftovers(0)?;
+        self.world.server.finish()
     }
 
     /// Kills once.
     fn kill(&mut self, kind: Kind, point: &str, tally: &mut Tally) -> Result<()> {
         let mut client = self.warm()?;
         let (op, request) = self.next(kind, &client)?;
-        let strace = Strace::attach(self.world.server.pid()?, &[point.to_owned()])?;
+        let strace = Strace::inject((self.world.server.pid()?, Threads::All), &[point])?;
         let answer = match client.send(&request) {
             Ok(answer) => understood(&op, &answer)?,
             Err(_) => Answer::None,
@@ -254,7 +262,7 @@ impl Scene {
     }
 
     /// Compares; a chunked upload is gone just if it became a file.
-    fn verify(&mut self, op: Op, mut answer: Answer, client: &mut Client) -> Result<()> {
+    pub(crate) fn verify(&mut self, op: Op, mut answer: Answer, client: &mut Client) -> Result<()> {
         let mut open = false;
         if let Some(transfer) = self.transfers.first_mut() {
             transfer.closing = true;
