@@ -3,12 +3,13 @@
 //! Nothing here depends on the server's crates, so it cannot share their mistakes: [`server`]
 //! starts the binary in a directory of its own, [`http`] speaks to it byte by byte, [`spec`] runs
 //! the dialogues of `spec/cases`, [`browser`] walks through login pages, [`webdriver`] drives a real
-//! browser, [`strace`] makes its system calls fail, [`suite`] runs cases and
-//! reports them, [`tools`] finds and runs the real clients.
+//! browser, [`strace`] makes its system calls fail, [`mount`] gives it disks that fill up or lose
+//! their power, [`suite`] runs cases and reports them, [`tools`] finds and runs the real clients.
 
 pub mod binary;
 pub mod browser;
 pub mod http;
+pub mod mount;
 pub mod server;
 pub mod spec;
 pub mod strace;

@@ -12,6 +12,7 @@
 //! | `kills` | `kill -9` at random moments                                              |
 //! | `points-…` | a kill at each system call of one operation                           |
 //! | `faults-…` | system calls that fail                                                |
+//! | `power-cut`, `power-cut-without-syncs` | only what was synced is there afterwards  |
 //!
 //! By hand: `CRASH_CYCLES=200 cargo test -p e2e --test crash -- kills`; `CRASH_SEED` repeats a run,
 //! `CRASH_FILES=100000` puts so many files of another user beside.
@@ -26,6 +27,7 @@ mod model;
 mod observe;
 mod oracle;
 mod points;
+mod power;
 mod rng;
 mod transfer;
 mod worker;
@@ -43,7 +45,10 @@ fn main() -> ExitCode {
         cycles: number("CRASH_CYCLES", 10),
         bulk: number("CRASH_FILES", 5000) as usize,
     };
+    let seed = plan.seed;
     let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
+    cases.push(case("power-cut", move || power::run(seed)));
+    cases.push(case("power-cut-without-syncs", power::without_syncs));
     for kind in points::ALL {
         cases.push(case(&points::name(kind), move || points::run(kind)));
         cases.push(case(&faults::case_name(kind), move || faults::run(kind)));
