@@ -8,6 +8,7 @@
 mod history;
 mod model;
 mod ops;
+mod random;
 mod snapshot;
 mod symptoms;
 mod world;
@@ -15,7 +16,8 @@ mod world;
 use proptest::test_runner::{Config, TestRunner};
 
 use history::History;
-use ops::{Op, op};
+use ops::Op;
+use random::op;
 use world::Backend;
 
 /// Runs random histories on a storage; a failing one is shrunk and printed.
