@@ -52,9 +52,10 @@ impl ClientKind {
 /// What to call a device in a list, from its `User-Agent`. Never empty, one line, at most 80
 /// characters.
 pub fn device_name(user_agent: &str) -> String {
-    let clean: String =
-        user_agent.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
-    let clean = clean.trim();
+    let printable: String = user_agent.chars().filter(|c| !c.is_control()).collect();
+    // Blanks go first: else a name behind many of them would be cut off whole.
+    let clean: String = printable.trim().chars().take(MAX_NAME_CHARS).collect();
+    let clean = clean.trim_end();
     match ClientKind::of(user_agent) {
         // These two name the machine themselves: `laptop (Desktop Client - Linux)`.
         ClientKind::Desktop if !clean.contains("mirall/") => clean.to_owned(),
@@ -146,5 +147,12 @@ mod tests {
             assert_eq!(device_name(user_agent), name, "{user_agent} ({source})");
         }
         assert_eq!(device_name(&"ü".repeat(500)).chars().count(), MAX_NAME_CHARS);
+    }
+
+    #[test]
+    fn a_name_behind_many_blanks_is_not_empty() {
+        let behind = |user_agent| format!("{}{user_agent}", " ".repeat(100));
+        assert_eq!(device_name(&behind("x mirall/3)")), "Desktop Client");
+        assert_eq!(device_name(&behind("Phone (Android)")), "Phone (Android)");
     }
 }
