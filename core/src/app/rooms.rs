@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use http::Method;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::request::Parts;
 
 use super::{House, settings};
 use crate::config::Settings;
@@ -62,5 +65,17 @@ impl Rooms {
 impl Handler for Rooms {
     fn handle(&self, request: Request) -> BoxFuture<'_, Reply> {
         Box::pin(self.route(request))
+    }
+
+    /// `threats.md` §6: status and 401 stay fast in an overload.
+    fn is_cheap(&self, head: &Parts) -> bool {
+        let path = head.uri.path();
+        let path = path.strip_prefix("/index.php").unwrap_or(path);
+        if path == "/status.php" || path == "/204" {
+            return matches!(head.method, Method::GET | Method::HEAD);
+        }
+        // Nobody asks: a 401 without a look at anything.
+        let named = head.headers.contains_key(AUTHORIZATION) || head.headers.contains_key(COOKIE);
+        path.starts_with("/remote.php/") && !named
     }
 }

@@ -32,6 +32,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request. The future is dropped if the client goes away; a panic is a 500 for
     /// this request only.
     fn handle(&self, request: Request) -> BoxFuture<'_, Reply>;
+
+    /// Whether the answer costs next to nothing: no disk, no password, no body. Such a request
+    /// waits for no place, so that monitors and apps see a living server also when it is full.
+    fn is_cheap(&self, _head: &http::request::Parts) -> bool {
+        false
+    }
 }
 
 /// What every request obeys, whatever room it is for. `threats.md` §6 has the defaults.

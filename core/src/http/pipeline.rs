@@ -104,7 +104,10 @@ impl Inner {
         if let Some(answer) = check_transport(&self.origins, &origin, &parts) {
             return answer;
         }
-        let _place = self.place().await?;
+        let _place = match self.handler.is_cheap(&parts) {
+            true => None,
+            false => Some(self.place().await?),
+        };
         let _in_flight = self.metrics.in_flight();
         let request = wire::Request {
             method: parts.method,

@@ -129,7 +129,8 @@ impl Server {
         for socket in given.unix {
             entrances.push(Entrance::inherited_unix(socket)?);
         }
-        settings.total = total_within_file_limit(settings.total);
+        // Each entrance holds a place for its next connection; none may wait for another's.
+        settings.total = total_within_file_limit(settings.total).max(entrances.len());
         Ok(Self { entrances, settings, metrics })
     }
 

@@ -97,6 +97,21 @@ async fn an_address_has_its_share_of_connections() {
 }
 
 #[tokio::test]
+async fn a_house_with_one_place_serves_at_each_of_its_doors() {
+    let house = House::with(|settings, _| settings.total = 1).await;
+    for _ in 0..3 {
+        let mut plain = house.connect().await;
+        plain.write_all(HELLO).await.unwrap();
+        assert_eq!(status(&read_answer(&mut plain).await), 200);
+        // Nothing that TLS could begin with: closing it is an answer as well.
+        let mut tls = TcpStream::connect(house.tls).await.unwrap();
+        tls.write_all(b"nonsense").await.unwrap();
+        let mut byte = [0];
+        timeout(PATIENCE, tls.read(&mut byte)).await.expect("somebody is there").unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_full_house_says_503() {
     let house = House::with(|_, limits| {
         limits.in_flight = 1;
@@ -110,6 +125,8 @@ async fn a_full_house_says_503() {
     second.write_all(HELLO).await.unwrap();
     let answer = read_answer(&mut second).await;
     assert_eq!((status(&answer), field(&answer, "retry-after")), (503, Some("5")), "{answer}");
+    second.write_all(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert_eq!(status(&read_answer(&mut second).await), 204, "what costs nothing is answered");
     assert!(read_answer(&mut first).await.ends_with("done"));
     second.write_all(HELLO).await.unwrap();
     assert_eq!(status(&read_answer(&mut second).await), 200);
