@@ -10,7 +10,7 @@ use moonsail::clock::Clock;
 use moonsail::net::{CertSource, CertStore, TlsError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ProtocolVersion, RootCertStore};
+use rustls::{ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -19,13 +19,12 @@ use tokio_rustls::client::TlsStream;
 
 use crate::house::{House, PATIENCE, field, read_answer};
 
-pub(crate) async fn connect(
-    house: &House,
+/// A client that trusts one authority.
+fn client(
     ca: &Path,
-    name: &str,
     alpn: &[&str],
     versions: &[&'static rustls::SupportedProtocolVersion],
-) -> std::io::Result<TlsStream<TcpStream>> {
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -35,6 +34,17 @@ pub(crate) async fn connect(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config
+}
+
+pub(crate) async fn connect(
+    house: &House,
+    ca: &Path,
+    name: &str,
+    alpn: &[&str],
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let config = client(ca, alpn, versions);
     let stream = TcpStream::connect(house.tls).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
@@ -60,6 +70,31 @@ async fn clients_that_trust_the_authority_are_served() {
     }
     let error = connect(&house, &ca, "other.example", &[], &[new]).await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn sessions_are_resumed_by_tickets_whose_keys_rotate() {
+    let house = House::start().await;
+    let ca = house.certs.ca_path().unwrap();
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let config = Arc::new(client(&ca, &["http/1.1"], &[version]));
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let tcp = TcpStream::connect(house.tls).await.unwrap();
+            let name = ServerName::try_from("localhost").unwrap();
+            let connector = TlsConnector::from(Arc::clone(&config));
+            let mut stream = connector.connect(name, tcp).await.unwrap();
+            stream.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert!(read_answer(&mut stream).await.ends_with("hello"));
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind), "{version:?}");
+        }
+    }
+    // rustls changes the key every six hours, and takes the last one's tickets for six more.
+    let tickets = Arc::clone(&house.certs.server_config().ticketer);
+    assert_eq!((tickets.enabled(), tickets.lifetime()), (true, 12 * 3600));
+    let ticket = tickets.encrypt(b"state").unwrap();
+    assert_eq!(tickets.decrypt(&ticket).unwrap(), b"state");
+    let other = House::start().await.certs.server_config();
+    assert_eq!(other.ticketer.decrypt(&ticket), None, "the key is this process's own");
 }
 
 #[tokio::test]
