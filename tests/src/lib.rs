@@ -1,15 +1,18 @@
 //! Black-box tests of the built server: what drives it, and what reads its answers.
 //!
 //! Nothing here depends on the server's crates, so it cannot share their mistakes: [`server`]
-//! starts the binary in a directory of its own, [`http`] speaks to it byte by byte, [`spec`] runs
-//! the dialogues of `spec/cases`, [`browser`] walks through login pages, [`webdriver`] drives a real
-//! browser, [`strace`] makes its system calls fail, [`mount`] gives it disks that fill up or lose
-//! their power, [`suite`] runs cases and reports them, [`tools`] finds and runs the real clients.
+//! starts the binary in a directory of its own, [`http`], [`http2`] and [`raw`] speak to it byte by
+//! byte, [`spec`] runs the dialogues of `spec/cases`, [`browser`] walks through login pages,
+//! [`webdriver`] drives a real browser, [`strace`] makes its system calls fail, [`mount`] gives it
+//! disks that fill up or lose their power, [`suite`] runs cases and reports them, [`tools`] finds
+//! and runs the real clients.
 
 pub mod binary;
 pub mod browser;
 pub mod http;
+pub mod http2;
 pub mod mount;
+pub mod raw;
 pub mod server;
 pub mod spec;
 pub mod strace;

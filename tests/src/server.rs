@@ -24,6 +24,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// [`Server::finish`] is the proper end of a test.
 pub struct Server {
     home: TempDir,
+    /// A program and its arguments that the server is started by; empty for none.
+    wrapper: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     running: Option<Running>,
@@ -47,7 +49,17 @@ impl Server {
     /// # Errors
     /// When the binary cannot be built or does not become ready.
     pub fn start_with(config: &str, arguments: &[&str]) -> Result<Self> {
+        Self::start_under(&[], config, arguments)
+    }
+
+    /// As [`Server::start_with`], by a program that ends by running what its last arguments say:
+    /// `["prlimit", "--nofile=64:64"]`. It has to become the server, not its parent.
+    ///
+    /// # Errors
+    /// When the binary cannot be built or does not become ready.
+    pub fn start_under(wrapper: &[&str], config: &str, arguments: &[&str]) -> Result<Self> {
         let mut server = Self::prepare(config, arguments)?;
+        server.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         server.launch()?;
         Ok(server)
     }
@@ -62,8 +74,9 @@ impl Server {
         let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
         let (running, https, http, log) = (None, 0, 0, Arc::default());
         let environment = Vec::new();
+        let (wrapper, finished) = (Vec::new(), false);
         let mut server =
-            Self { home, arguments, environment, running, https, http, log, finished: false };
+            Self { home, wrapper, arguments, environment, running, https, http, log, finished };
         if !config.is_empty() {
             server.configure(config)?;
         }
@@ -150,6 +163,9 @@ impl Server {
             let Ok(url) = readiness.recv_timeout(left) else {
                 bail!("the server did not become ready");
             };
+            if url.starts_with("unix:") {
+                continue;
+            }
             let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
             let port = port.parse().with_context(|| format!("ready line {url:?}"))?;
             if url.starts_with("https://") {
@@ -165,7 +181,7 @@ impl Server {
     /// Starts the process; its `ready` lines come through the channel.
     fn spawn(&mut self) -> Result<Receiver<String>> {
         ensure!(self.running.is_none(), "the server is already running");
-        let child = program()?
+        let child = program_by(&self.wrapper)?
             .arg("serve")
             .arg("--data")
             .arg(self.data())

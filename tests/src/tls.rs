@@ -18,6 +18,27 @@ pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 /// # Errors
 /// When the file has no certificate, or the handshake fails.
 pub fn connect(tcp: TcpStream, ca: &Path, alpn: &[&str]) -> Result<TlsStream> {
+    let config = config(ca, alpn)?;
+    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name()?)?, tcp);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).context("TLS handshake")?;
+    }
+    Ok(stream)
+}
+
+/// What the server's certificate is for, as far as these tests are concerned: 127.0.0.1.
+///
+/// # Errors
+/// None that could happen.
+pub fn name() -> Result<ServerName<'static>> {
+    Ok(ServerName::try_from("127.0.0.1")?)
+}
+
+/// The configuration of such a client, for many connections.
+///
+/// # Errors
+/// When the file has no certificate.
+pub fn config(ca: &Path, alpn: &[&str]) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(ca).context("the CA file")? {
         roots.add(certificate?)?;
@@ -28,10 +49,5 @@ pub fn connect(tcp: TcpStream, ca: &Path, alpn: &[&str]) -> Result<TlsStream> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let name = ServerName::try_from("127.0.0.1")?;
-    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, tcp);
-    while stream.conn.is_handshaking() {
-        stream.conn.complete_io(&mut stream.sock).context("TLS handshake")?;
-    }
-    Ok(stream)
+    Ok(config)
 }

@@ -92,7 +92,15 @@ impl Running {
 /// The server's program, out of reach of the environment the tests run in, and without the admin
 /// listener, whose port would be the same for all.
 pub(super) fn program() -> Result<Command> {
-    let mut command = Command::new(binary::path()?);
+    program_by(&[])
+}
+
+/// As [`program`], started by another.
+pub(super) fn program_by(wrapper: &[String]) -> Result<Command> {
+    let mut words = wrapper.to_vec();
+    words.push(binary::path()?.display().to_string());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("MOONSAIL_")) {
             command.env_remove(name);
