@@ -42,6 +42,7 @@ macro_rules! conformance {
                 disk_operations_go_out_after_the_commit_in_order_and_before_the_answers,
                 close_finishes_what_is_queued_and_refuses_what_comes_later,
                 the_facts_of_the_installation_stay,
+                writes_wait_while_they_are_held_and_not_longer_than_they_may,
             ],
             nodes: [
                 a_node_is_read_as_it_was_written,

@@ -2,10 +2,12 @@
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::{Bed, file, folder, home, queue, read, refuse, uid, write};
 use crate::etag::Stamp;
 use crate::storage::{DiskOp, Tag};
+use crate::store::hold::Hold;
 use crate::store::{JobDone, Store, StoreError};
 
 /// Holds the writer in a job until the answer is dropped or used, so that what is queued meanwhile
@@ -242,4 +244,24 @@ pub(crate) fn the_facts_of_the_installation_stay(bed: &impl Bed) {
     assert_eq!(read(&store, |tx| tx.home(&uid("alice"))), None);
     drop(store);
     assert_eq!(*bed.open().installation(), facts);
+}
+
+pub(crate) fn writes_wait_while_they_are_held_and_not_longer_than_they_may(bed: &impl Bed) {
+    let store = bed.open();
+    let root = home(&store, "alice").root;
+    let (long, short) = (Duration::from_secs(60), Duration::from_millis(20));
+    let hold = Hold::begin(&*store, long).expect("an open index");
+    let queued = queue(&store, move |tx| tx.insert_node(&file(root, "queued")));
+    assert!(queued.recv_timeout(5 * short).is_err(), "it waits");
+    assert_eq!(read(&store, |tx| tx.child_count(root)), 0, "and is not seen");
+    assert!(hold.end());
+    queued.recv().expect("an answer").expect("a commit");
+    let hold = Hold::begin(&*store, short).expect("an open index");
+    write(&store, move |tx| tx.insert_node(&file(root, "late")));
+    assert!(!hold.end(), "it took too long");
+    // One that is dropped holds nothing.
+    drop(Hold::begin(&*store, long).expect("an open index"));
+    write(&store, move |tx| tx.insert_node(&file(root, "after")));
+    store.close();
+    assert!(Hold::begin(&*store, long).is_err());
 }
