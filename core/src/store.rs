@@ -13,6 +13,7 @@
 pub mod accounts;
 #[cfg(test)]
 pub(crate) mod conformance;
+pub mod hold;
 pub mod locks;
 #[cfg(test)]
 pub(crate) mod memory;

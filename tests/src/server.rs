@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use self::process::{Running, program};
+use self::process::{Running, program, program_by};
 use crate::http::{self, Endpoint, Request, Response};
 
 /// How long a start may take; it takes a tenth of a second, but machines can be busy.

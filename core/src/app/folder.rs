@@ -7,12 +7,21 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+/// The mark of a folder that is being restored.
+pub(super) const UNFINISHED: &str = "restore-unfinished";
+
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Another process has it.
     #[error("another moonsail uses {0}; stop it, or choose another folder with --data or data_dir")]
     InUse(PathBuf),
+    /// A restore began here and did not finish.
+    #[error(
+        "a restore into {0} did not finish; run `moonsail restore` again, which begins anew, or \
+         remove the folder"
+    )]
+    Unfinished(PathBuf),
     /// It cannot be made or opened.
     #[error("{path}: {source}")]
     Io {
@@ -57,6 +66,17 @@ impl DataFolder {
     /// Its absolute path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses a folder into which only a part of a backup was restored.
+    ///
+    /// # Errors
+    /// [`FolderError::Unfinished`].
+    pub(super) fn refuse_unfinished(&self) -> Result<(), FolderError> {
+        match self.path.join(UNFINISHED).exists() {
+            true => Err(FolderError::Unfinished(self.path.clone())),
+            false => Ok(()),
+        }
     }
 
     /// The socket by which the command line speaks to the running server.

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod control;
 mod folder;
 mod reload;
+mod restore;
 mod rooms;
 mod serve;
 mod service;
@@ -32,6 +33,7 @@ use crate::tree::Tree;
 
 pub use folder::{DataFolder, FolderError};
 pub use reload::Reloaded;
+pub use restore::{Restoration, RestoreError, restore};
 pub use serve::{Announcer, serve};
 
 /// How long the last changes may take to become visible on a disk that refuses them.
@@ -116,6 +118,7 @@ impl House {
     /// [`StartError`].
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {
         let folder = DataFolder::open(&settings.data_dir)?;
+        folder.refuse_unfinished()?;
         let clock = Clock::system();
         let store = open_index(&folder, settings, &clock)?;
         let storage = open_storage(&folder)?;

@@ -2,10 +2,14 @@
 //!
 //! Passwords are never arguments: `ps` would show them to everybody on the machine.
 
+mod backup;
+
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use backup::{BackupArgs, BackupVerb, RestoreArgs, VerifyArgs};
 
 use super::units::{self, Expiry, Quota};
 use crate::config::Overrides;
@@ -20,8 +24,9 @@ Examples:
   moonsail --data /srv/moonsail token list bob
   moonsail check --config /etc/moonsail.toml   is this configuration good?
   moonsail fsck                                is every file what it was when it was stored?
+  moonsail backup /mnt/backup --keep 14        while the server runs
 
-Verbs other than serve and check go to the server that uses the data folder, and bite on its next
+Verbs other than serve, check and restore go to the server that uses the data folder, and bite on its next
 request; if none runs they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:
@@ -29,7 +34,7 @@ Exit codes:
   1  failed; standard error says why
   2  the command line or the configuration is wrong
   3  another process uses the data folder
-  4  the check found problems (fsck)
+  4  problems were found or files are missing (fsck, backup, restore)
 
 Settings come from server.toml, MOONSAIL_* environment variables and flags; later ones win.";
 
@@ -100,6 +105,12 @@ pub enum Verb {
     /// Take over now what others have changed on the disk. Exit code 4 if something cannot be served
     #[command(after_help = SCAN_HELP)]
     Scan(ScanArgs),
+    /// Make a backup of everything, also while the server runs, or verify one
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = backup::BACKUP_HELP)]
+    Backup(BackupArgs),
+    /// Make an empty data folder what it was when a backup was made
+    #[command(after_help = backup::RESTORE_HELP)]
+    Restore(RestoreArgs),
 }
 
 const USER_HELP: &str = "\
@@ -512,6 +523,31 @@ mod tests {
                 "token revoke alice 7",
                 Verb::Token(TokenVerb::Revoke(TokenId { user: alice(), id: 7 })),
             ),
+            (
+                "backup /mnt/b --keep 14",
+                Verb::Backup(BackupArgs {
+                    verb: None,
+                    dir: Some("/mnt/b".into()),
+                    keep: Some(14),
+                    output: people,
+                }),
+            ),
+            (
+                "backup verify /mnt/b --json",
+                Verb::Backup(BackupArgs {
+                    verb: Some(BackupVerb::Verify(VerifyArgs {
+                        dir: "/mnt/b".into(),
+                        output: json,
+                    })),
+                    dir: None,
+                    keep: None,
+                    output: people,
+                }),
+            ),
+            (
+                "restore /mnt/b --verify",
+                Verb::Restore(RestoreArgs { dir: "/mnt/b".into(), verify: true, output: people }),
+            ),
             ("token wipe alice 7", Verb::Token(TokenVerb::Wipe(TokenId { user: alice(), id: 7 }))),
         ] {
             assert_eq!(parse(&format!("moonsail {line}")).1, expected, "{line}");
@@ -527,6 +563,10 @@ mod tests {
             "moonsail user add ../alice",
             "moonsail user quota alice 10XB",
             "moonsail token revoke alice 0",
+            "moonsail backup",
+            "moonsail backup verify",
+            "moonsail backup /mnt/b --keep 0",
+            "moonsail restore",
             "moonsail token add alice x --folder a/../b",
             "moonsail token add alice x --expires never",
         ] {

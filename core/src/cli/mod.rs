@@ -4,12 +4,15 @@
 //! work on the data folder go through `session.rs`.
 
 pub mod args;
+mod backup;
 mod check;
 pub mod exit;
 mod fsck;
 mod group;
 pub mod out;
 mod password;
+mod progress;
+mod restore;
 mod scan;
 mod serve;
 mod session;
@@ -33,6 +36,8 @@ pub fn main() -> ExitCode {
         Verb::Token(verb) => token::run(&flags, verb),
         Verb::Fsck(output) => fsck::run(&flags, output.json),
         Verb::Scan(scan) => scan::run(&flags, scan),
+        Verb::Backup(args) => backup::run(&flags, args),
+        Verb::Restore(args) => restore::run(&flags, &args),
     }
     .into()
 }

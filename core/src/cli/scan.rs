@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::args::ScanArgs;
 use super::exit::{self, Exit};
-use super::fsck::printable;
 use super::out;
+use super::progress;
 use super::session::{Folder, Session};
 use crate::app::commands::{Command, Scanned};
 use crate::config::Overrides;
@@ -26,15 +26,13 @@ fn scan(session: &Session, args: ScanArgs) -> Result<u64, Exit> {
     let mut problems: Vec<Problem> = Vec::new();
     let command = Command::Scan { user: args.user };
     let done = session.run_showing(command, Folder::There, |finding| match finding {
-        Finding::Progress(progress) => {
-            let (members, folders) = (progress.files, progress.folders);
+        Finding::Progress(so_far) => {
+            let (members, folders) = (so_far.files, so_far.folders);
             spinner.set_message(format!("{members} files and folders, {folders} looked into"));
             spinner.tick();
         }
         Finding::Problem(problem) if args.json => problems.push(problem),
-        Finding::Problem(Problem { path, what, remedy }) => spinner.suspend(|| {
-            out::line(format_args!("{} {what}; {remedy}", printable(&path)));
-        }),
+        Finding::Problem(problem) => progress::print(&spinner, &problem),
     });
     spinner.finish_and_clear();
     let done: Scanned = serde_json::from_value(done?).map_err(|error| {

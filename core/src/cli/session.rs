@@ -55,6 +55,11 @@ impl Session {
         }
     }
 
+    /// The configuration.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Carries out a command; why it failed is printed.
     pub(super) fn run(&self, command: Command, folder: Folder) -> Result<Value, Exit> {
         self.run_showing(command, folder, |_| {})

@@ -5,6 +5,7 @@
 //! the index's decided disk operations in commit order, and again after a crash those that may not
 //! have been durable. Until a file is published, reads open its stage.
 
+pub mod backup;
 mod copy;
 mod error;
 mod outside;

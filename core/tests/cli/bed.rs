@@ -147,10 +147,11 @@ impl Bed {
         self.server = Some(Server { child, port, said, readers: vec![outs, errs] });
     }
 
-    /// Starts a server and kills it with -9 a moment later, whatever it is doing.
-    pub(crate) fn kill_start_after(&self, moment: Duration) {
-        let mut command = self.command("serve --listen 127.0.0.1:0 --listen-http 127.0.0.1:0");
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    /// Runs a verb and kills it with -9 a moment later, whatever it is doing.
+    pub(crate) fn kill_after(&self, moment: Duration, line: &str) {
+        let mut command = self.command(line);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
         sleep(moment);
         child.kill().unwrap();
         child.wait().unwrap();

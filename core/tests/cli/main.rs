@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, which clippy cannot see")]
 
+mod backup;
 mod bed;
 mod commands;
 mod fsck;

@@ -77,7 +77,8 @@ fn an_index_whose_migration_had_another_text_is_refused_by_every_verb() {
 fn a_first_start_that_is_killed_anywhere_is_followed_by_a_good_one() {
     for round in 0..16 {
         let mut bed = Bed::new();
-        bed.kill_start_after(Duration::from_millis(3 * round));
+        let line = "serve --listen 127.0.0.1:0 --listen-http 127.0.0.1:0";
+        bed.kill_after(Duration::from_millis(3 * round), line);
         bed.start();
         bed.stop();
         let users = bed.run("user list").ok();

@@ -5,6 +5,7 @@
 //! One file a group of verbs. Results are JSON: `cli` shows them to people or prints them as they
 //! are.
 
+mod backup;
 mod error;
 mod groups;
 mod scan;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+pub use backup::BackupCommand;
 pub use error::CommandError;
 pub use groups::GroupCommand;
 pub use scan::Scanned;
@@ -45,6 +47,8 @@ pub enum Command {
         /// Only this user's files.
         user: Option<String>,
     },
+    /// Make a backup.
+    Backup(BackupCommand),
 }
 
 /// Carries out a command. Its effects hold for the next request of a running server.
@@ -63,6 +67,7 @@ pub async fn execute(
         Command::Group(command) => groups::execute(house, command).await,
         Command::Token(command) => tokens::execute(house, command).await,
         Command::Scan { user } => scan::execute(house, user, findings).await,
+        Command::Backup(command) => backup::execute(house, command, findings).await,
         Command::Fsck => {
             let done = house.content.verify(&findings).await?;
             serde_json::to_value(done).map_err(|error| CommandError::Failed(error.to_string()))

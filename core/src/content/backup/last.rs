@@ -1,0 +1,167 @@
+//! The last pass of a backup, and what is made of it (ADR 6).
+//!
+//! 1. Writes wait. What is decided gets published, one snapshot of the index is opened, and the few
+//!    files that are still missing are opened too, or copied where they are many.
+//! 2. Writes go on. A live file is never written into, so an open one keeps its bytes for as long as
+//!    copying takes, and the snapshot keeps its rows.
+//! 3. From the snapshot come the index, the tree of links and the manifest, so they agree.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::manifest::{FORMAT, Header};
+use super::run::{Plan, Refusal, Run, refusal};
+use super::walk::walk;
+use super::{BackupError, Done, put};
+use crate::content::verify::{Finding, Problem};
+use crate::ids::NodeId;
+use crate::store::hold::Hold;
+use crate::store::nodes::{Node, locate};
+use crate::store::{ReadTx, Store};
+
+/// Files that are held open over the end of the wait; small ones are in memory, up to 64 KiB each.
+const OPEN: usize = 128;
+/// How often it is tried.
+const TRIES: usize = 8;
+/// How long writes wait at most; apps wait much longer for an answer.
+const HELD: Duration = Duration::from_secs(10);
+/// How long decided changes may take to be published meanwhile.
+const SETTLE: Duration = Duration::from_secs(1);
+
+impl Run {
+    /// The last pass, and all that follows. Blocking; `runtime` fetches the bytes.
+    pub(super) fn finish(
+        mut self,
+        runtime: &Handle,
+        plan: &Plan,
+        since: u64,
+    ) -> Result<Done, BackupError> {
+        for _ in 0..TRIES {
+            let store = Arc::clone(&self.content.store);
+            let Some(mut snapshot) = self.catch_up(runtime, &*store, since)? else { continue };
+            let Some(faults) = self.complete(runtime, &mut *snapshot)? else { continue };
+            let made = self.content.clock.seconds();
+            let header = Header {
+                format: FORMAT,
+                moonsail: env!("CARGO_PKG_VERSION").to_owned(),
+                made,
+                instance: store.installation().instance.0.clone(),
+            };
+            let to = self.shelf.begin()?;
+            let pool = &self.shelf.pool;
+            let totals = put::put(&mut *snapshot, pool, &to, header, &plan.extra, &faults)?;
+            drop(snapshot);
+            let generation = self.shelf.finish(made)?;
+            if let Some(keep) = plan.keep {
+                self.done.pruned = self.shelf.prune(keep)?;
+            }
+            return Ok(Done {
+                generation: generation.path,
+                files: totals.files,
+                folders: totals.folders,
+                bytes: totals.bytes,
+                problems: totals.missing,
+                ..self.done
+            });
+        }
+        Err(BackupError::TooBusy)
+    }
+
+    /// Holds the writes, opens a snapshot, and opens or copies all that changed after `since` and is
+    /// not in the pool. `None` if that took too long, or what was decided was not published in time.
+    fn catch_up<'s>(
+        &mut self,
+        runtime: &Handle,
+        store: &'s dyn Store,
+        since: u64,
+    ) -> Result<Option<Box<dyn ReadTx + 's>>, BackupError> {
+        let content = self.content.clone();
+        // While nothing is applied, the publisher has nothing to record, for which it would wait.
+        runtime.block_on(content.publisher.settle_for_a_reader(true));
+        let hold = Hold::begin(store, HELD)?;
+        let begun = Instant::now();
+        let settled = content.publisher.settle(false);
+        let settled = runtime.block_on(async { timeout(SETTLE, settled).await.is_ok() });
+        let mut opened = Vec::new();
+        let mut snapshot = store.reader()?;
+        if settled {
+            for (node, path) in self.missing(&mut *snapshot, since)? {
+                match runtime.block_on(content.open_as_it_is(node, &path)) {
+                    Ok(file) if opened.len() < OPEN => opened.push(file),
+                    Ok(file) => runtime.block_on(self.try_to_take_in(file))?,
+                    // Looked at again, in peace.
+                    Err(_) => {}
+                }
+            }
+        }
+        let in_time = hold.end();
+        self.done.held_millis += u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !settled || !in_time {
+            return Ok(None);
+        }
+        for file in opened {
+            runtime.block_on(self.try_to_take_in(file))?;
+        }
+        Ok(Some(snapshot))
+    }
+
+    /// Takes in what the snapshot has and the pool still has not: what moved from before a pass to
+    /// behind it, and files with which something is wrong, which are told. `None` if one of them has
+    /// changed after the snapshot, so that its bytes may be gone.
+    fn complete(
+        &mut self,
+        runtime: &Handle,
+        snapshot: &mut dyn ReadTx,
+    ) -> Result<Option<Vec<(NodeId, String)>>, BackupError> {
+        let mut faults: Vec<(NodeId, String)> = Vec::new();
+        let mut problems = Vec::new();
+        for (node, path) in self.missing(snapshot, 0)? {
+            let (id, stamp) = (node.id, node.content);
+            let opened = runtime.block_on(self.content.open(node, path.clone()));
+            let taken = match opened.map_err(refusal) {
+                Ok(opened) if opened.node.content != stamp => Err(Refusal::Moved),
+                Ok(opened) => runtime.block_on(self.take_in(opened)),
+                Err(refusal) => Err(refusal),
+            };
+            match taken {
+                Ok(()) => {}
+                Err(Refusal::Fatal(error)) => return Err(error),
+                Err(Refusal::Moved) => return Ok(None),
+                Err(Refusal::Fault(what)) => {
+                    let now = locate(&mut *self.content.store.reader()?, id)?;
+                    if now.is_none_or(|now| now.node.content != stamp) {
+                        return Ok(None);
+                    }
+                    let remedy = "it is not in the backup; `moonsail fsck` says what to do";
+                    problems.push(Problem { path, what: what.clone(), remedy: remedy.to_owned() });
+                    faults.push((id, what));
+                }
+            }
+        }
+        for problem in problems {
+            self.progress.problems += 1;
+            // Who has gone is noticed below.
+            let _gone = self.findings.blocking_send(Finding::Problem(problem));
+        }
+        if self.findings.is_closed() {
+            return Err(BackupError::Stopped);
+        }
+        Ok(Some(faults))
+    }
+
+    /// Files with bytes from after `since` that the pool does not have.
+    fn missing(&self, tx: &mut dyn ReadTx, since: u64) -> Result<Vec<(Node, String)>, BackupError> {
+        let mut missing = Vec::new();
+        walk(tx, &mut |node, path| {
+            let asked = !node.is_folder() && (since == 0 || node.content.seq() > since);
+            if asked && !self.shelf.pool.has(node)? {
+                missing.push((node.clone(), path.to_owned()));
+            }
+            Ok(())
+        })?;
+        Ok(missing)
+    }
+}
