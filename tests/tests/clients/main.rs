@@ -9,6 +9,7 @@ mod expected;
 mod litmus;
 mod nextcloudcmd;
 mod rclone;
+mod restored;
 mod setup;
 mod sync_client;
 mod tree;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     cases.extend(litmus::cases());
     cases.extend(rclone::cases());
     cases.extend(nextcloudcmd::cases());
+    cases.extend(restored::cases());
     // One after the other: they measure time-outs of their own, and machines are small.
     e2e::suite::run(cases, 1)
 }

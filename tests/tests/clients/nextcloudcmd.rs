@@ -40,14 +40,14 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
 }
 
 /// What the server has, as a second client with an empty folder gets it.
-fn fetched(program: &Path, world: &World) -> Result<Tree> {
+pub(crate) fn fetched(program: &Path, world: &World) -> Result<Tree> {
     let number = std::fs::read_dir(world.server.home())?.count();
     let client = Client::new(program, world, &format!("fetched{number}"))?;
     client.sync(world)?;
     client.tree()
 }
 
-fn some_files(top: &Path) -> Result<()> {
+pub(crate) fn some_files(top: &Path) -> Result<()> {
     tree::write(top, "a.txt", b"hello", 1_600_000_000)?;
     tree::write(top, "empty", b"", 1_600_000_001)?;
     tree::write(top, "folder/b.bin", &noise(1, 100_000), 1_600_000_002)?;
