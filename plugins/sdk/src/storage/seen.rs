@@ -56,7 +56,8 @@ pub enum Seen {
         /// Path of the folder.
         path: String,
         /// Whether later changes in it will be told. If not (the system's limit of watches is used
-        /// up), it has to be looked at from time to time; told again with `true` once it can be.
+        /// up), it has to be looked at from time to time, and so has what is below it and was not
+        /// told of; told again with `true` once it can be.
         watched: bool,
     },
 }

@@ -251,7 +251,9 @@ impl Engine {
             return;
         };
         self.full = false;
-        self.visit(id, 0);
+        if self.may_be_watched(id) {
+            self.visit(id, 0);
+        }
         if is_refused(&self.table, id) {
             self.refused.push_back(id);
             if self.full {

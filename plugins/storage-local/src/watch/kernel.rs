@@ -3,8 +3,6 @@
 //! Watches are added through `/proc/self/fd`, to a folder that is open already: a path could lead
 //! out of the tree by a link that somebody puts in its place meanwhile.
 
-use std::mem::MaybeUninit;
-
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::{Errno, Result};
@@ -87,8 +85,8 @@ impl Kernel {
     pub(super) fn read(&self) -> (Vec<Event>, bool) {
         let mut events = Vec::new();
         let Some(fd) = &self.fd else { return (events, false) };
-        let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
-        let mut reader = inotify::Reader::new(fd, &mut buffer);
+        let mut buffer: Vec<u8> = Vec::with_capacity(BUFFER);
+        let mut reader = inotify::Reader::new(fd, buffer.spare_capacity_mut());
         loop {
             if events.len() >= MOST && reader.is_buffer_empty() {
                 return (events, true);

@@ -11,7 +11,7 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, openat};
 use rustix::io::{Errno, Result};
 
 use super::engine::Engine;
-use super::table::{Id, ROOT};
+use super::table::{Id, Node, ROOT};
 use crate::fs::{FOLDER, PLACE, is_absent, open_folder};
 use crate::tag::Meta;
 
@@ -154,7 +154,7 @@ impl Engine {
     fn found(&mut self, id: Id, folder: OwnedFd) {
         let Ok(meta) = Meta::of(&folder) else { return self.refuse(id) };
         let had = self.table.counts().0;
-        let (id, watched) = match self.add_watch(&folder) {
+        let (id, watched) = match self.add_watch(id, &folder) {
             Ok(wd) => match self.identify(id, wd) {
                 Some(id) => (id, true),
                 None => return,
@@ -179,8 +179,12 @@ impl Engine {
         self.read(id, folder);
     }
 
-    /// Adds a watch, within the limit of this storage.
-    fn add_watch(&mut self, folder: &OwnedFd) -> Result<i32> {
+    /// Adds a watch to the folder in the place of `id`, within the limit of this storage. Where the
+    /// parent has none, nobody would tell that the folder is renamed, so it gets none either.
+    fn add_watch(&mut self, id: Id, folder: &OwnedFd) -> Result<i32> {
+        if !self.may_be_watched(id) {
+            return Err(Errno::NOSPC);
+        }
         let added = self.kernel.add(folder);
         let added = added.and_then(|wd| {
             let is_new = self.table.watched_by(wd).is_none();
@@ -192,6 +196,12 @@ impl Engine {
         });
         self.full |= matches!(added, Err(Errno::NOSPC | Errno::NOMEM));
         added
+    }
+
+    /// Whether the folder above is watched.
+    pub(super) fn may_be_watched(&self, id: Id) -> bool {
+        let parent = self.table.node(id).and_then(|node| self.table.node(node.parent));
+        id == ROOT || parent.is_some_and(Node::is_watched)
     }
 
     /// The node of the folder with this watch, in the place of `id`; `None` if it must not be there.

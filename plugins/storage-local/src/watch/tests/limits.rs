@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use moonsail_sdk::storage::Seen;
 
@@ -52,6 +53,22 @@ fn watches_of_removed_folders_serve_others() {
 }
 
 #[test]
+fn a_folder_is_watched_only_if_its_parent_is() {
+    let limits = Limits { watches: 1, ..Limits::default() };
+    let mut rig = Rig::with(limits, &["a/b"]);
+    rig.check(&["/", "a/!", "a/b/!"]);
+    // The child comes first.
+    rig.engine.refused.make_contiguous().reverse();
+    rig.engine.limits.watches = 2;
+    rig.now += MINUTE;
+    rig.check(&["a/"]);
+    rig.engine.limits.watches = 3;
+    rig.now += MINUTE;
+    rig.check(&["a/b/"]);
+    rig.check_watched(&["", "a", "a/b"]);
+}
+
+#[test]
 fn folders_that_are_not_watched_can_be_renamed_and_removed() {
     let limits = Limits { watches: 1, ..Limits::default() };
     let mut rig = Rig::with(limits, &["a/b", "c"]);
@@ -85,14 +102,17 @@ fn without_an_instance_all_is_told_unwatched_until_there_is_one() {
 #[test]
 fn lost_events_lead_to_everything_being_looked_at() {
     let mut rig = Rig::new(&["a/b", "gone", "moves/x"]);
+    ["a/f", "a/b/f"].iter().for_each(|path| rig.write(path));
+    rig.seen();
     rig.seen_after(11 * SECOND);
-    // More than the kernel keeps, in two folders, so that no two are one.
+    // More than the kernel keeps, in two folders by turns, so that no two are one.
     let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
-    let most: usize = most.trim().parse().unwrap();
-    for number in 0..=most / 3 {
-        for folder in ["a", "a/b"] {
-            rig.write(&format!("{folder}/{}", number % 10));
-        }
+    let most: u32 = most.trim().parse().unwrap();
+    for number in 0..=most / 2 {
+        let mode = fs::Permissions::from_mode(0o600 + (number % 2));
+        ["a/f", "a/b/f"].iter().for_each(|path| {
+            fs::set_permissions(rig.live(path), mode.clone()).unwrap();
+        });
     }
     rig.mkdir("new/below");
     fs::remove_dir(rig.live("gone")).unwrap();
