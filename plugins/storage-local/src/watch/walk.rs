@@ -77,7 +77,10 @@ impl Engine {
                 Ok((found, dir)) if Some(found) == parent => {
                     openat(dir, &*node.name, FOLDER | OFlags::NOFOLLOW, Mode::empty())
                 }
-                _ => return Opened::ParentMoved,
+                Ok(_) => return Opened::ParentMoved,
+                Err(errno) if is_absent(errno) => return Opened::ParentMoved,
+                // No file descriptors left, perhaps.
+                Err(errno) => Err(errno),
             }
         };
         match found {
@@ -95,8 +98,9 @@ impl Engine {
             return self.again(id, tries);
         }
         if tries >= MOST_TRIES {
-            self.pending.all(parent);
-            return self.remove(id);
+            // The file system does not tell who is who. It is tried again later, like any other
+            // that cannot be watched, and removed if it is not there by then.
+            return self.refuse(id);
         }
         if self.table.node(parent).is_some_and(|node| !node.queued) {
             self.again(parent, 0);

@@ -127,6 +127,44 @@ fn lost_events_lead_to_everything_being_looked_at() {
 }
 
 #[test]
+fn a_parent_that_is_never_itself_leaves_its_members_unwatched() {
+    let mut rig = Rig::new(&["a"]);
+    let a = rig.engine.table.member(0, "a").unwrap();
+    rig.mkdir("a/b");
+    // As if the file system gave it another number each time.
+    rig.engine.table.node_mut(a).unwrap().print += 1;
+    let b = rig.engine.table.insert(a, "b".into());
+    rig.engine.visit(b, 1000);
+    rig.check(&["a/b", "a/b/!"]);
+    rig.engine.table.node_mut(a).unwrap().print -= 1;
+    rig.now += MINUTE;
+    rig.check(&["a/b/"]);
+    rig.check_watched(&["", "a", "a/b"]);
+}
+
+#[test]
+fn a_busy_writer_does_not_keep_the_thread_busy() {
+    let mut rig = Rig::new(&[]);
+    let pause = SECOND / 50;
+    rig.engine.limits.pause = pause;
+    rig.now += SECOND;
+    rig.write("a");
+    rig.check(&["a"]);
+    for _ in 0..10 {
+        rig.write("b");
+        let turn = rig.engine.turn(rig.now, true);
+        assert_eq!((turn.seen.len(), turn.listen), (0, false), "it does not even listen");
+        assert_eq!(turn.due, Some(rig.now + pause));
+        rig.now += pause;
+        rig.check(&["b"]);
+    }
+    rig.now += pause;
+    rig.check(&[]);
+    let turn = rig.engine.turn(rig.now + 11 * SECOND, true);
+    assert_eq!((turn.due, turn.listen), (None, true), "and sleeps until something happens");
+}
+
+#[test]
 fn many_names_in_one_folder_become_the_folder() {
     let mut rig = Rig::new(&["a", "b"]);
     for number in 0..1500 {
