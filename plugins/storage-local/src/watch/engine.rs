@@ -134,10 +134,11 @@ impl Engine {
     pub(super) fn turn(&mut self, now: Instant, wanted: bool) -> Turn {
         self.now = now;
         let mut more = false;
-        if now >= self.read_at || !self.queue.is_empty() {
+        // Visits and ended watches lead to events, so these are not left waiting meanwhile.
+        if now >= self.read_at || !self.queue.is_empty() || !self.ends.is_empty() {
             let (events, left) = self.kernel.read();
             more = left;
-            if !events.is_empty() {
+            if !events.is_empty() && !more {
                 self.read_at = now + self.limits.pause;
             }
             events.into_iter().for_each(|event| self.event(event));

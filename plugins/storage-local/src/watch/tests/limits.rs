@@ -207,9 +207,17 @@ fn a_large_tree_that_goes_away_does_not_fill_the_queue_of_events() {
     fs::rename(rig.live("a"), rig.outside("stage/removed")).unwrap();
     rig.check(&["a"]);
     rig.now += 2 * SECOND;
-    let turn = rig.engine.turn(rig.now, true);
-    assert_eq!(turn.due, Some(rig.now), "watches are ended a part at a time");
-    assert_eq!(rig.engine.ends.len(), 2051);
+    rig.engine.limits.pause = SECOND;
+    rig.write("f");
+    for left in [2051, 1051] {
+        let turn = rig.engine.turn(rig.now, true);
+        assert_eq!(turn.due, Some(rig.now), "watches are ended a part at a time");
+        assert_eq!(rig.engine.ends.len(), left);
+    }
+    let (events, _) = rig.engine.kernel.read();
+    assert_eq!(events.len(), 1000, "the end of each is an event, and those before were read");
+    rig.engine.limits.pause = std::time::Duration::ZERO;
+    rig.now += SECOND;
     // A part of them comes back before their watches were ended.
     fs::rename(rig.outside("stage/removed/7"), rig.live("back")).unwrap();
     rig.seen();
