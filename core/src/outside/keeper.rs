@@ -204,9 +204,24 @@ impl Keeper {
 }
 
 impl Shared {
+    /// Whether the storage tells of changes in a folder: neither it nor any above is unwatched.
+    pub(super) fn is_watched(&self, folder: &str) -> bool {
+        let mut above = Some(folder);
+        while let Some(path) = above.filter(|_| self.watching) {
+            if self.unwatched.contains(path) {
+                return false;
+            }
+            above = match path.rsplit_once('/') {
+                Some((above, _)) => Some(above),
+                None => (!path.is_empty()).then_some(""),
+            };
+        }
+        self.watching
+    }
+
     /// Whether a folder is watched by nobody and was not looked at a moment ago; it is now.
     fn is_stale(&mut self, folder: &str) -> bool {
-        if self.watching && !self.unwatched.contains(folder) {
+        if self.is_watched(folder) {
             return false;
         }
         let now = Instant::now();

@@ -15,9 +15,12 @@ use crate::tree::{Adopted, Found, Sight, Tree, folder_on_disk};
 const AT_ONCE: usize = 200;
 /// Files that are read at once.
 const READERS: usize = 4;
-/// Files up to this size are read before they are shown, so that their checksum is there and a file
-/// that was only written again keeps its etag. Larger ones are shown first.
-pub(super) const READ_FIRST: u64 = 256 << 20;
+/// New files up to this size are read before they are shown; larger ones are read later, so that
+/// what else changes does not wait for them.
+const NEW_READ_FIRST: u64 = 1 << 20;
+/// The same of files that changed: one that was only written again keeps its etag, and nobody fetches
+/// it again.
+const CHANGED_READ_FIRST: u64 = 256 << 20;
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -226,7 +229,7 @@ impl Looker {
         let mut checksums = None;
         if let (None, Some(entry)) = (&moved, &difference.entry)
             && entry.kind == Kind::File
-            && entry.size <= READ_FIRST
+            && entry.size <= read_first(difference.row.is_some())
         {
             let path = format!("{folder}/{}", difference.name);
             checksums = self.content.sha1_on_disk(&path, &entry.tag).await?;
@@ -239,7 +242,7 @@ impl Looker {
         Ok(Read::Still(Box::new(Found { name, entry, known, checksums, moved })))
     }
 
-    /// Reads files that were shown before they were read. Gives how many are left.
+    /// Reads files that were shown before they were read.
     pub(super) async fn read_large(&self) -> Result<(), LookError> {
         let mut after = crate::ids::NodeId(0);
         loop {
@@ -258,6 +261,10 @@ impl Looker {
             }
         }
     }
+}
+
+fn read_first(changed: bool) -> u64 {
+    if changed { CHANGED_READ_FIRST } else { NEW_READ_FIRST }
 }
 
 /// What differs in several folders, in the order in which it is settled: names by folder.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::counts::Counts;
@@ -27,6 +28,9 @@ pub(super) struct Round {
     progress: Option<Progress>,
     /// How often hints were lost so far.
     lost: u64,
+    /// Whether there may be large files to read, and who reads them.
+    unread: bool,
+    reading: JoinSet<()>,
 }
 
 /// A large piece of work on its way.
@@ -42,7 +46,9 @@ impl Round {
         let KeeperSettings { settle, rescan, .. } = keeper.settings;
         let pace = Pace { quiet: settle, patience: settle * 20 };
         let rescan = rescan.map(|pause| Instant::now() + pause);
-        Self { keeper, queue: Queue::new(pace), watch, rescan, progress: None, lost: 0 }
+        let queue = Queue::new(pace);
+        let (progress, lost, unread, reading) = (None, 0, true, JoinSet::new());
+        Self { keeper, queue, watch, rescan, progress, lost, unread, reading }
     }
 
     /// Until it is dropped.
@@ -77,8 +83,10 @@ impl Round {
             }
             let targets = self.queue.take_due(now);
             if !targets.is_empty() {
+                self.unread = true;
                 self.look(targets).await;
             }
+            self.read_large();
             self.gauge();
         }
     }
@@ -133,16 +141,26 @@ impl Round {
         for folder in outcome.new_folders {
             self.queue.folder(folder, now);
         }
-        if self.watch.is_none() {
-            for folder in outcome.folders {
+        for folder in outcome.folders {
+            if !self.keeper.shared().is_watched(&folder) {
                 self.queue.folder(folder, now);
             }
         }
-        if self.queue.len() == 0
-            && let Err(error) = self.keeper.looker.read_large().await
-        {
-            tracing::warn!(%error, "large files could not be read yet");
+    }
+
+    /// Reads large files beside everything else, once nothing else is to be done.
+    fn read_large(&mut self) {
+        while self.reading.try_join_next().is_some() {}
+        if self.queue.len() > 0 || !self.unread || !self.reading.is_empty() {
+            return;
         }
+        self.unread = false;
+        let looker = self.keeper.looker.clone();
+        self.reading.spawn(async move {
+            if let Err(error) = looker.read_large().await {
+                tracing::warn!(%error, "large files could not be read yet");
+            }
+        });
     }
 
     fn put_back(&mut self, targets: Vec<Target>) {

@@ -123,7 +123,6 @@ impl House {
         change(&mut settings);
         let eye = KeeperSettings { watch: true, settle: Duration::from_millis(50), rescan: None };
         let keeper = Keeper::new(content.clone(), tree.clone(), eye, OutsideMetrics::default());
-        content.set_freshness(Arc::new(keeper.clone()));
         let dav =
             Dav::new(Arc::clone(&auth), tree.clone(), content.clone(), settings, clock.clone());
         let mut house = Self {

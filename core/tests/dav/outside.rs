@@ -13,6 +13,7 @@ mod watched;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use moonsail::content::{Finding, Problem};
 use moonsail::ids::Uid;
@@ -23,6 +24,13 @@ use moonsail::store::nodes::{Change, Node};
 use crate::house::House;
 
 impl House {
+    /// A house that looks at its disk when a request needs it.
+    async fn seeing() -> Self {
+        let house = Self::new().await;
+        house.content.set_freshness(Arc::new(house.keeper.clone()));
+        house
+    }
+
     /// Where alice's file lies on the disk.
     fn on_disk(&self, path: &str) -> PathBuf {
         self.folder.path().join("files/alice").join(path)

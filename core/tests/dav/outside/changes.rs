@@ -53,14 +53,14 @@ async fn change(house: &House, change: impl FnOnce(&House)) -> (Moved, Counts) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_disk_changes_nothing() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |_| ()).await;
     assert_eq!((moved.etags(), counts), (vec![], Counts::default()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_file_is_served_and_raises_all_above() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| house.write_outside("a/sub/new", "fresh")).await;
     assert_eq!(counts, Counts { created: 1, ..Counts::default() });
     assert_eq!(moved.etags(), ["", "/a", "/a/sub"]);
@@ -70,7 +70,7 @@ async fn a_new_file_is_served_and_raises_all_above() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_tree_is_served_as_a_whole() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         for number in 0..500 {
             house.write_outside(&format!("new/{}/deep/{number}", number % 7), number.to_string());
@@ -84,7 +84,7 @@ async fn a_new_tree_is_served_as_a_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edited_file_keeps_its_id() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| house.write_outside("a/f", "edited")).await;
     assert_eq!(counts, Counts { written: 1, ..Counts::default() });
     assert_eq!(moved.etags(), ["", "/a", "/a/f"]);
@@ -94,7 +94,7 @@ async fn an_edited_file_keeps_its_id() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_editor_that_saves_by_a_rename_keeps_the_id_too() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         house.write_outside("a/.f.swp", "edited");
         fs::rename(house.on_disk("a/.f.swp"), house.on_disk("a/f")).unwrap();
@@ -106,7 +106,7 @@ async fn an_editor_that_saves_by_a_rename_keeps_the_id_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_bytes_keep_their_etag() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         let kept = fs::metadata(house.on_disk("a/f")).unwrap().modified().unwrap();
         house.write_outside("a/copy", "bytes of a/f");
@@ -120,7 +120,7 @@ async fn the_same_bytes_keep_their_etag() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_time_is_told_and_keeps_the_files_etag() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, _) = change(&house, |house| {
         let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(77);
         fs::File::open(house.on_disk("a/f")).unwrap().set_modified(then).unwrap();
@@ -132,7 +132,7 @@ async fn another_time_is_told_and_keeps_the_files_etag() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_file_keeps_id_etag_lock_and_properties() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.mkcol("a").await;
     house.put("a/f", "bytes of a/f").await;
     let favorite = "<d:propertyupdate xmlns:d='DAV:' xmlns:oc='http://owncloud.org/ns'><d:set>\
@@ -165,7 +165,7 @@ async fn a_renamed_file_keeps_id_etag_lock_and_properties() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_renamed_and_edited_keeps_its_id() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         fs::rename(house.on_disk("a/f"), house.on_disk("a/renamed")).unwrap();
         house.write_outside("a/renamed", "and edited");
@@ -178,7 +178,7 @@ async fn a_file_that_was_renamed_and_edited_keeps_its_id() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_folder_keeps_the_ids_of_all_below() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         fs::rename(house.on_disk("a"), house.on_disk("b/z")).unwrap();
         house.write_outside("b/z/sub/late", "x");
@@ -195,7 +195,7 @@ async fn a_renamed_folder_keeps_the_ids_of_all_below() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_was_moved_away_and_replaced_is_what_it_was() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, _) = change(&house, |house| {
         fs::rename(house.on_disk("a"), house.on_disk("z")).unwrap();
         house.write_outside("a/f", "of another folder");
@@ -210,7 +210,7 @@ async fn a_folder_that_was_moved_away_and_replaced_is_what_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn folders_that_were_swapped_keep_the_ids_of_their_files() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, _) = change(&house, |house| {
         fs::rename(house.on_disk("a"), house.on_disk("tmp")).unwrap();
         fs::rename(house.on_disk("b"), house.on_disk("a")).unwrap();
@@ -224,7 +224,7 @@ async fn folders_that_were_swapped_keep_the_ids_of_their_files() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_is_gone_with_all_below() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         fs::remove_dir_all(house.on_disk("a")).unwrap();
         fs::remove_file(house.on_disk("b/h")).unwrap();
@@ -237,7 +237,7 @@ async fn what_is_deleted_is_gone_with_all_below() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_in_the_place_of_a_folder_is_another_node() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, _) = change(&house, |house| {
         fs::remove_dir_all(house.on_disk("a/sub")).unwrap();
         house.write_outside("a/sub", "a file now");
@@ -252,7 +252,7 @@ async fn a_file_in_the_place_of_a_folder_is_another_node() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_names_of_one_inode_are_two_files() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         fs::hard_link(house.on_disk("a/f"), house.on_disk("a/linked")).unwrap();
     })
@@ -264,7 +264,7 @@ async fn two_names_of_one_inode_are_two_files() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_were_swapped_are_two_writes() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let (moved, counts) = change(&house, |house| {
         fs::rename(house.on_disk("a/f"), house.on_disk("tmp")).unwrap();
         fs::rename(house.on_disk("a/g"), house.on_disk("a/f")).unwrap();
@@ -278,7 +278,7 @@ async fn names_that_were_swapped_are_two_writes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_for_an_edited_file_is_given_what_is_there() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.put("f", "old").await;
     house.publisher.settle(true).await;
     let old = house.ask("HEAD", "f", &[], "").await.header("etag").to_owned();

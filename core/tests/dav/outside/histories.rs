@@ -59,7 +59,7 @@ fn somebody(house: &House, dice: &mut Dice) {
 }
 
 async fn history(seed: u64) {
-    let house = Arc::new(House::new().await);
+    let house = Arc::new(House::seeing().await);
     let over = Arc::new(AtomicBool::new(false));
     let scanning = tokio::spawn({
         let (house, over) = (Arc::clone(&house), Arc::clone(&over));

@@ -9,7 +9,7 @@ use crate::house::House;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_home_that_is_not_mounted_is_not_a_wish_to_delete_everything() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.put("f", "mine").await;
     house.publisher.settle(true).await;
     let (home, away) = (house.on_disk(""), house.folder.path().join("away"));
@@ -30,7 +30,7 @@ async fn a_home_that_is_not_mounted_is_not_a_wish_to_delete_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_home_that_was_copied_back_is_the_same_home() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.mkcol("d").await;
     house.put("d/f", "mine").await;
     house.publisher.settle(true).await;
@@ -50,7 +50,7 @@ async fn a_home_that_was_copied_back_is_the_same_home() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_were_there_before_their_user_become_the_home() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     let home = house.folder.path().join("files/carol");
     for number in 0..300 {
         let folder = home.join(format!("d{}", number % 10));

@@ -9,7 +9,7 @@ use crate::house::House;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_served_is_told_and_never_served() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.put("\u{e9}.txt", "composed").await;
     house.publisher.settle(true).await;
     let outside = house.folder.path().join("secret");
@@ -46,7 +46,7 @@ async fn what_cannot_be_served_is_told_and_never_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_in_the_place_of_a_file_is_not_followed() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.put("f", "mine").await;
     house.mkcol("d").await;
     house.put("d/g", "mine").await;

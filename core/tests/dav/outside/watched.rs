@@ -19,7 +19,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_seen_while_they_happen() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.mkcol("a").await;
     house.put("a/f", "old").await;
     house.publisher.settle(true).await;
@@ -50,7 +50,7 @@ async fn changes_are_seen_while_they_happen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_made_while_no_server_ran_are_seen_after_the_start() {
-    let house = House::new().await;
+    let house = House::seeing().await;
     house.mkcol("a").await;
     house.mkcol("z").await;
     house.put("z/f", "old").await;
