@@ -78,7 +78,8 @@ impl Request {
         self.fields.iter().any(|(have, _)| have.eq_ignore_ascii_case(name))
     }
 
-    fn to_bytes(&self, host: &str) -> Vec<u8> {
+    /// The request on the wire; `host` is for the field `Host`, unless it has one.
+    pub fn to_bytes(&self, host: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !self.has("Host") {
             let _ = write!(head, "Host: {host}\r\n");

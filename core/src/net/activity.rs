@@ -25,6 +25,11 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 4 * 1024 * 1024);
 /// grants no window for any answer.
 const REAL_PROGRESS: usize = 256;
 
+/// More bytes than this without a request are a flood: of PING, SETTINGS or other frames that ask
+/// for nothing. What a client may still send of uploads that were refused, over many streams and
+/// before it hears of it, is less.
+const FLOOD: u64 = 16 * 1024 * 1024;
+
 /// The state of one connection. Times are milliseconds since it began, plus one; 0 is "not".
 pub(super) struct Activity {
     began: Instant,
@@ -37,6 +42,8 @@ pub(super) struct Activity {
     idle_since: AtomicU64,
     head_since: AtomicU64,
     blocked_since: AtomicU64,
+    /// Bytes that came while no request ran, since the last one began.
+    idle_bytes: AtomicU64,
 }
 
 impl Activity {
@@ -51,6 +58,7 @@ impl Activity {
             idle_since: AtomicU64::new(1),
             head_since: AtomicU64::new(1),
             blocked_since: AtomicU64::new(0),
+            idle_bytes: AtomicU64::new(0),
         }
     }
 
@@ -62,15 +70,25 @@ impl Activity {
     pub(super) fn request_began(self: &Arc<Self>, multiplexed: bool) -> Running {
         self.multiplexed.store(multiplexed, Relaxed);
         self.head_since.store(0, Relaxed);
+        self.idle_bytes.store(0, Relaxed);
         self.ours.fetch_add(1, Relaxed);
         self.requests.fetch_add(1, Relaxed);
         Running { activity: Arc::clone(self), ours: true }
     }
 
-    fn bytes_came(&self) {
-        if self.requests.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
+    fn bytes_came(&self, bytes: usize) {
+        if self.requests.load(Relaxed) > 0 {
+            return;
+        }
+        self.idle_bytes.fetch_add(bytes as u64, Relaxed);
+        if self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.now(), Relaxed);
         }
+    }
+
+    /// Whether the peer sends and sends, and asks for nothing.
+    pub(super) fn floods(&self) -> bool {
+        self.idle_bytes.load(Relaxed) > FLOOD
     }
 
     fn bytes_went(&self, bytes: usize) {
@@ -90,6 +108,9 @@ impl Activity {
 
     /// When the connection has had its time; `None` while nothing limits it.
     pub(super) fn due(&self, header_timeout: Duration, idle_timeout: Duration) -> Option<Instant> {
+        if self.floods() {
+            return Some(self.began);
+        }
         let at = |millis: u64, plus| self.began + Duration::from_millis(millis - 1) + plus;
         let blocked = match self.blocked_since.load(Relaxed) {
             0 => None,
@@ -208,7 +229,7 @@ impl AsyncRead for Watched {
         let result = self.stream().poll_read(cx, buffer);
         match &result {
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {
-                self.activity.bytes_came();
+                self.activity.bytes_came(buffer.filled().len() - before);
                 self.unacknowledged = true;
             }
             Poll::Ready(_) => self.ended = true,

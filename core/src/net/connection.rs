@@ -187,8 +187,8 @@ async fn talk<F, Fut, B>(
                 return;
             }
             () = poll_fn(|cx| expiry.as_mut().poll(cx)), if !closing => {
-                if !activity.idles() {
-                    return tracing::debug!(peer = %arrival.peer, "peer too slow");
+                if activity.floods() || !activity.idles() {
+                    return tracing::debug!(peer = %arrival.peer, "peer too slow, or floods");
                 }
                 closing = true;
                 connection.as_mut().graceful_shutdown();

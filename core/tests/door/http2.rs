@@ -149,6 +149,36 @@ async fn is_calmed(house: &House, bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
+async fn frames_that_ask_for_nothing_end_the_connection_some_day() {
+    let house = House::start().await;
+    for (name, kind, payload) in
+        [("PING", 6, &[7; 8][..]), ("SETTINGS", 4, &[]), ("unknown", 0xEE, &[1; 64])]
+    {
+        let mut one = Vec::new();
+        frame(&mut one, kind, 0, 0, payload);
+        let heap = one.repeat((1 << 20) / one.len());
+        // A client with a past, that reads all it is sent.
+        let mut stream = house.connect().await;
+        stream.write_all(&requests(1, |id, bytes| frame(bytes, 1, 5, id, GET))).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let reading = tokio::spawn(async move {
+            let mut scrap = vec![0; 1 << 16];
+            while let Ok(1..) = reader.read(&mut scrap).await {}
+        });
+        let flood = async {
+            let mut megabytes = 0;
+            while writer.write_all(&heap).await.is_ok() {
+                megabytes += 1;
+            }
+            megabytes
+        };
+        let taken = timeout(PATIENCE, flood).await.expect("the flood is stopped");
+        assert!((16..48).contains(&taken), "{name}: {taken} MiB were taken");
+        reading.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn resets_are_counted() {
     let house = House::with(|net, _| (net.pending_resets, net.local_resets) = (5, 5)).await;
     let patient = House::start().await;

@@ -19,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
         case("http2::continuation_flood", continuation_flood),
         case("http2::large_fields", large_fields),
         case("http2::control_floods", control_floods),
+        case("http2::floods_that_are_read", floods_that_are_read),
         case("http2::too_many_streams", too_many_streams),
         case("http2::framing", framing),
     ]
@@ -133,6 +134,37 @@ fn control_floods() -> Result<Outcome> {
         let median = world.status_median()?;
         ensure!(median < 100.0, "{name}: status.php takes {median:.1} ms");
     }
+    world.finish()
+}
+
+/// The same by peers that do read what they are answered: they are closed, and others served.
+fn floods_that_are_read() -> Result<Outcome> {
+    let world = World::start("")?;
+    let median = std::thread::scope(|scope| {
+        let floods: Vec<_> = [kind::PING, kind::SETTINGS, kind::PING, 0xEE]
+            .into_iter()
+            .map(|kind| {
+                let world = &world;
+                scope.spawn(move || {
+                    let mut bytes = Vec::new();
+                    get(&mut bytes, 1);
+                    let payload: &[u8] = if kind == kind::SETTINGS { &[] } else { &[7; 8] };
+                    let one = frame(kind, 0, 0, payload);
+                    bytes.extend(one.repeat((32 << 20) / one.len()));
+                    let end = flood(world, &bytes, PATIENCE)?;
+                    ensure!(end.closed, "frames of type {kind} go on and on");
+                    Ok(())
+                })
+            })
+            .collect();
+        let median = world.status_median();
+        for flood in floods {
+            flood.join().expect("no panic")?;
+        }
+        median
+    })?;
+    report(&format!("status.php during four floods: {median:.1} ms"));
+    ensure!(median < 100.0, "status.php takes {median:.1} ms");
     world.finish()
 }
 

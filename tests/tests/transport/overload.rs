@@ -1,17 +1,22 @@
 //! Twice as much work as there is room for.
 
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use e2e::http::{Connection, Request};
+use e2e::raw;
 use e2e::suite::{Case, Outcome};
 
-use crate::house::{World, case, report};
+use crate::house::{World, case, report, status};
 
 pub(crate) fn cases() -> Vec<Case<'static>> {
-    vec![case("overload::twice_the_capacity", twice_the_capacity)]
+    vec![
+        case("overload::twice_the_capacity", twice_the_capacity),
+        case("overload::password_flood", password_flood),
+    ]
 }
 
 /// What a worker has seen.
@@ -83,4 +88,65 @@ fn write(world: &World, client: usize, seen: &Mutex<Seen>, over: &AtomicBool) ->
         }
     }
     Ok(())
+}
+
+/// Guesses from many addresses at many accounts, so that nobody is throttled: each costs a hash. The
+/// hashes take a part of the machine, and those who have logged in go on.
+fn password_flood() -> Result<Outcome> {
+    let world = World::start("")?;
+    ensure!(world.ask(&world.file("PUT", "a").body("a"))?.status == 201);
+    let over = AtomicBool::new(false);
+    let answers = Mutex::new(Vec::new());
+    let (median, read) = std::thread::scope(|scope| {
+        for client in 0..24u8 {
+            let (world, over, answers) = (&world, &over, &answers);
+            scope.spawn(move || {
+                for number in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let source = Ipv4Addr::new(
+                        127,
+                        9,
+                        client,
+                        u8::try_from(number / 5 % 250).unwrap_or(0) + 1,
+                    );
+                    let request = Request::new("GET", "/remote.php/dav/");
+                    let request = request.basic(&format!("u{client}-{number}"), "a wrong password");
+                    let answer = guess(source, world, &request);
+                    answers.lock().expect("no holder panics").push(answer.unwrap_or_default());
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let median = world.status_median();
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let begun = Instant::now();
+            let answer = world.ask(&world.file("GET", "a"));
+            let status = answer.map_or(0, |answer| answer.status);
+            times.push((status, begun.elapsed().as_secs_f64() * 1000.0));
+        }
+        over.store(true, Ordering::Relaxed);
+        times.sort_by(|a, b| a.1.total_cmp(&b.1));
+        median.map(|median| (median, times))
+    })?;
+    let answers = answers.into_inner().expect("no holder panics");
+    let (middle, bad) = (read[10].1, read.iter().filter(|(status, _)| *status != 200).count());
+    report(&format!(
+        "{} guesses; status.php {median:.1} ms, a file by app password {middle:.1} ms",
+        answers.len()
+    ));
+    let odd: Vec<_> = answers.iter().filter(|status| ![401, 429, 503].contains(*status)).collect();
+    ensure!(odd.is_empty() && answers.contains(&401), "{odd:?}");
+    ensure!(bad == 0, "{bad} of 20 reads by app password failed: {read:?}");
+    ensure!(median < 100.0, "status.php takes {median:.1} ms");
+    world.finish()
+}
+
+fn guess(source: Ipv4Addr, world: &World, request: &Request) -> Result<u16> {
+    let mut stream = raw::connect_from(source, world.port())?;
+    let request = request.clone().field("Connection", "close");
+    let answer = raw::exchange(&mut stream, &request.to_bytes("a"))?;
+    Ok(status(&String::from_utf8_lossy(&answer)))
 }
