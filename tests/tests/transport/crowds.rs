@@ -97,7 +97,7 @@ fn accept_back_off(prlimit: std::path::PathBuf) -> Result<Outcome> {
     let pid = world.server.pid()?;
     let limit = |files: usize| {
         let mut command = Command::new(&prlimit);
-        command.arg(format!("--pid={pid}")).arg(format!("--nofile={files}:20000"));
+        command.arg(format!("--pid={pid}")).arg(format!("--nofile={files}:"));
         tools::require(&mut command, Duration::from_secs(10))
     };
     let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();

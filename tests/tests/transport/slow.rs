@@ -15,7 +15,11 @@ use crate::house::{World, case, report, status};
 const MANY: usize = 1000;
 
 pub(crate) fn cases() -> Vec<Case<'static>> {
-    vec![case("slow::two_thousand", two_thousand), case("slow::trickled_answers", trickled_answers)]
+    vec![
+        case("slow::two_thousand", two_thousand),
+        case("slow::handshakes", handshakes),
+        case("slow::trickled_answers", trickled_answers),
+    ]
 }
 
 /// 1,000 headers and 1,000 bodies that come a byte at a time, from twenty addresses.
@@ -72,6 +76,31 @@ fn two_thousand() -> Result<Outcome> {
     ensure!(missing.status == 404, "a cut upload is there: {}", missing.status);
     let left = std::fs::read_dir(world.server.data().join("stage"))?.count();
     ensure!(left == 0, "{left} cut uploads are left in the stage");
+    world.finish()
+}
+
+/// 1,000 TLS handshakes that stop after their first bytes.
+fn handshakes() -> Result<Outcome> {
+    raw::raise_file_limit()?;
+    let world = World::start("")?;
+    let mut streams = Vec::new();
+    for number in 0..MANY {
+        let source = raw::loopback(number, 100);
+        let mut stream = raw::connect_from(source, world.server.https().port)?;
+        stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")?;
+        streams.push(stream);
+    }
+    let begun = Instant::now();
+    let answer = e2e::http::exchange(&world.server.https(), &world.file("PUT", "a").body("a"))?;
+    ensure!(answer.status == 201, "an upload by TLS: {}", answer.status);
+    let median = world.status_median()?;
+    report(&format!("status.php beside {MANY} handshakes that stop: {median:.1} ms"));
+    ensure!(median < 100.0, "status.php takes {median:.1} ms");
+    for stream in &streams {
+        let answer = ended(stream)?;
+        ensure!(answer.is_empty(), "an answer without a handshake: {answer}");
+    }
+    ensure!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
     world.finish()
 }
 

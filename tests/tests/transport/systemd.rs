@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use e2e::http::Request;
 use e2e::suite::{Case, Outcome};
 use e2e::{binary, raw};
 
@@ -39,12 +40,12 @@ fn knock(port: u16) {
 fn sockets(program: PathBuf) -> Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let (program, path) = (program.display().to_string(), folder.path().join("given.sock"));
-    let (https, http) = (free_port()?, free_port()?);
-    let [a, b] = [https, http].map(|port| format!("--listen=127.0.0.1:{port}"));
+    let (https, http, admin) = (free_port()?, free_port()?, free_port()?);
+    let [a, b, d] = [https, http, admin].map(|port| format!("--listen=127.0.0.1:{port}"));
     let c = format!("--listen={}", path.display());
     let quiet = "--setenv=MOONSAIL_SERVER__ADMIN_LISTEN=";
     knock(https);
-    let by = [&*program, &a, &b, &c, "--fdname=https:http:unix", quiet];
+    let by = [&*program, &a, &b, &c, &d, "--fdname=https:http:unix:admin", quiet];
     let world = World::start_under(&by, "[server]\nlisten_unix = \"own.sock\"\n")?;
     ensure!(world.server.https().port == https && world.port() == http, "other ports");
     ensure!(!world.server.home().join("own.sock").exists(), "its own socket as well");
@@ -56,6 +57,9 @@ fn sockets(program: PathBuf) -> Result<Outcome> {
     let request = b"GET /status.php HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let answer = String::from_utf8_lossy(&raw::exchange(&mut stream, request)?).into_owned();
     ensure!(status(&answer) == 200, "Unix: {answer}");
+    let endpoint = e2e::http::Endpoint { port: admin, ca: None };
+    let health = e2e::http::exchange(&endpoint, &Request::new("GET", "/health"))?;
+    ensure!(health.status == 200 && health.text().contains("homes"), "{}", health.text());
     let outcome = world.finish()?;
     ensure!(path.exists(), "systemd's socket is removed by the server");
     Ok(outcome)
