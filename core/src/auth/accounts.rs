@@ -8,7 +8,7 @@ use moonsail_sdk::secret::Secret;
 
 use super::chain::set_groups;
 use super::password::PasswordError;
-use super::{Auth, BUILTIN};
+use super::{Auth, AuthError, BUILTIN, By, audit};
 use crate::ids::Uid;
 use crate::store::accounts::User;
 use crate::store::{self, ReadTx, StoreError};
@@ -57,6 +57,9 @@ pub enum AccountError {
     /// It would leave nobody who can administer.
     #[error("this is the last administrator")]
     LastAdmin,
+    /// Who asks is not let in any more: the login was shown before a change.
+    #[error("the login is not valid any more")]
+    LoginOver,
     /// Too many logins at once, or hashing failed.
     #[error("the password cannot be hashed at the moment")]
     Busy,
@@ -68,6 +71,15 @@ pub enum AccountError {
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<AuthError> for AccountError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Unavailable { .. } => Self::Busy,
+            _ => Self::LoginOver,
+        }
     }
 }
 
@@ -97,6 +109,8 @@ pub struct NewUser {
     pub admin: bool,
     /// Groups, made if missing.
     pub groups: Vec<String>,
+    /// Who makes it.
+    pub by: By,
 }
 
 /// One change of an account.
@@ -148,16 +162,20 @@ impl Auth {
             created: self.clock.seconds(),
             last_login: None,
         };
-        store::write(&self.store, move |tx| -> Result<User, AccountError> {
+        let (by, groups) = (new.by, new.groups);
+        let asked = by.clone();
+        let user = store::write(&self.store, move |tx| -> Result<User, AccountError> {
+            asked.require_current(tx)?;
             require_free_email(tx, user.email.as_deref(), &user.uid)?;
             if !tx.insert_user(&user)? {
                 return Err(AccountError::UidTaken);
             }
-            set_groups(tx, &user.uid, &new.groups)?;
-            tracing::info!(uid = %user.uid, admin = user.admin, "user made");
+            set_groups(tx, &user.uid, &groups)?;
             Ok(user)
         })
-        .await
+        .await?;
+        audit!(&by, "user made", uid = %user.uid, admin = user.admin);
+        Ok(user)
     }
 
     /// A user by id, in any case.
@@ -187,10 +205,16 @@ impl Auth {
     ///
     /// # Errors
     /// [`AccountError`].
-    pub async fn set_password(&self, uid: &str, password: &Secret) -> Result<(), AccountError> {
+    pub async fn set_password(
+        &self,
+        by: &By,
+        uid: &str,
+        password: &Secret,
+    ) -> Result<(), AccountError> {
         let hash = self.new_hash(password).await?;
-        let wanted = uid.to_owned();
+        let (wanted, asked) = (uid.to_owned(), by.clone());
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
+            asked.require_current(tx)?;
             let mut user = require_user(tx, &wanted)?;
             if user.provider != BUILTIN {
                 return Err(AccountError::PasswordElsewhere(user.provider));
@@ -202,7 +226,7 @@ impl Auth {
         })
         .await?;
         self.forget(&uid);
-        tracing::info!(%uid, "password changed");
+        audit!(by, "password changed", %uid);
         Ok(())
     }
 
@@ -210,10 +234,16 @@ impl Auth {
     ///
     /// # Errors
     /// [`AccountError`].
-    pub async fn change_user(&self, uid: &str, change: UserChange) -> Result<(), AccountError> {
+    pub async fn change_user(
+        &self,
+        by: &By,
+        uid: &str,
+        change: UserChange,
+    ) -> Result<(), AccountError> {
         check_change(&change)?;
-        let wanted = uid.to_owned();
+        let (wanted, asked, what) = (uid.to_owned(), by.clone(), change.clone());
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
+            asked.require_current(tx)?;
             let mut user = require_user(tx, &wanted)?;
             let was_active_admin = user.admin && user.enabled;
             match change {
@@ -238,7 +268,7 @@ impl Auth {
         })
         .await?;
         self.forget(&uid);
-        tracing::info!(%uid, "user changed");
+        audit!(by, "user changed", %uid, change = ?what);
         Ok(())
     }
 
@@ -246,9 +276,10 @@ impl Auth {
     ///
     /// # Errors
     /// [`AccountError`].
-    pub async fn delete_user(&self, uid: &str) -> Result<Uid, AccountError> {
-        let wanted = uid.to_owned();
+    pub async fn delete_user(&self, by: &By, uid: &str) -> Result<Uid, AccountError> {
+        let (wanted, asked) = (uid.to_owned(), by.clone());
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
+            asked.require_current(tx)?;
             let user = require_user(tx, &wanted)?;
             if user.admin && user.enabled {
                 require_other_admin(tx, &user.uid)?;
@@ -258,7 +289,7 @@ impl Auth {
         })
         .await?;
         self.forget(&uid);
-        tracing::info!(%uid, "user removed");
+        audit!(by, "user removed", %uid);
         Ok(uid)
     }
 

@@ -91,17 +91,25 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::auth::principal::Access;
+    use crate::store::accounts::User;
 
     fn known(uid: &str) -> Arc<Known> {
+        let user = User {
+            uid: Uid::parse(uid).expect("a good id"),
+            provider: String::new(),
+            subject: uid.to_owned(),
+            display_name: uid.to_owned(),
+            email: None,
+            password: None,
+            quota: None,
+            enabled: true,
+            admin: false,
+            language: "en".to_owned(),
+            created: 0,
+            last_login: None,
+        };
         Arc::new(Known {
-            principal: Principal {
-                uid: Uid::parse(uid).expect("a good id"),
-                display_name: uid.to_owned(),
-                admin: false,
-                quota: None,
-                access: Access::Password,
-                login: uid.to_owned(),
-            },
+            principal: Principal::new(&user, Access::Password, uid),
             logins: vec![uid.to_lowercase()],
             until: 1000,
             noted: AtomicI64::new(0),

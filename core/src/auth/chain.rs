@@ -9,7 +9,7 @@ use std::sync::Arc;
 use moonsail_sdk::auth::{Auth as Answer, Call, DynAuthenticator, Identity};
 use moonsail_sdk::secret::Secret;
 
-use super::{Auth, AuthError};
+use super::{Auth, AuthError, By, audit};
 use crate::ids::Uid;
 use crate::store::accounts::User;
 use crate::store::{self, StoreError, WriteTx};
@@ -58,21 +58,27 @@ impl Auth {
     /// The account of an identity, made at its first login and brought up to date at each later one.
     pub(crate) async fn account_of(
         &self,
+        by: &By,
         provider: String,
         identity: Identity,
     ) -> Result<User, AuthError> {
         let now = self.clock.seconds();
         let quota = self.default_quota();
-        let user = store::write(&self.store, move |tx| -> Result<User, StoreError> {
+        let name = provider.clone();
+        let (user, is_new) = store::write(&self.store, move |tx| -> Result<_, StoreError> {
             match tx.user_by_subject(&provider, &identity.subject)? {
-                Some(user) => update(tx, user, &identity, now),
+                Some(user) => Ok((update(tx, user, &identity, now)?, false)),
                 None => {
                     let quota = identity.quota.or(quota);
-                    first_login(tx, &provider, &Identity { quota, ..identity }, now)
+                    let identity = Identity { quota, ..identity };
+                    Ok((first_login(tx, &provider, &identity, now)?, true))
                 }
             }
         })
         .await?;
+        if is_new {
+            audit!(by, "first login", uid = %user.uid, provider = name);
+        }
         Ok(user)
     }
 }
@@ -121,7 +127,6 @@ fn first_login(
         };
         if tx.insert_user(&user)? {
             set_groups(tx, &user.uid, identity.groups.as_deref().unwrap_or_default())?;
-            tracing::info!(uid = %user.uid, provider, "first login");
             return Ok(user);
         }
     }

@@ -17,10 +17,11 @@ use std::net::IpAddr;
 use moonsail_sdk::secret::Secret;
 
 use super::tokens::{NewToken, generate, shown_name};
-use super::{Auth, AuthError, throttle};
-use crate::ids::{Uid, random_token};
+use super::{Auth, AuthError, By, Principal, audit, throttle};
+use crate::ids::random_token;
 use crate::store::accounts::LoginFlow;
 use crate::store::{self, StoreError};
+use crate::wire::Request;
 
 /// Letters of a poll or login token, as the apps know them.
 const TOKEN_LETTERS: usize = 128;
@@ -136,20 +137,23 @@ impl Auth {
         .await
     }
 
-    /// Grants an opened flow to `uid`. The caller has checked session, state token and click.
+    /// Grants an opened flow to `principal`. The caller has checked state token and click; that the
+    /// session is still good is checked here, with the grant.
     ///
     /// # Errors
     /// [`FlowError`].
     pub async fn grant_flow(
         &self,
+        request: &Request,
         login_token: &str,
-        uid: &Uid,
-        server: &str,
+        principal: &Principal,
     ) -> Result<(), FlowError> {
         let hash = self.login_hash(login_token);
         let oldest = self.oldest_flow();
-        let (uid, server) = (uid.clone(), server.to_owned());
-        store::write(&self.store, move |tx| {
+        let (by, uid) = (By::of(request, principal), principal.uid.clone());
+        let (asked, server) = (by.clone(), request.base_url.to_string());
+        let client = store::write(&self.store, move |tx| {
+            asked.require_current(tx)?;
             let mut flow = alive(tx.flow_by_login(&hash)?, oldest)?;
             if !flow.opened {
                 return Err(FlowError::Unknown);
@@ -157,13 +161,57 @@ impl Auth {
             if flow.granted.is_some() {
                 return Err(FlowError::AlreadyGranted);
             }
-            tracing::info!(%uid, client = ?flow.client, "app granted access");
             // The id logs in as well as any other name, and stays when a mail address changes.
             flow.granted = Some((uid.clone(), uid.to_string()));
             flow.server = server;
-            Ok(tx.put_flow(&flow)?)
+            tx.put_flow(&flow)?;
+            Ok::<_, FlowError>(flow.client)
         })
-        .await
+        .await?;
+        audit!(&by, "app granted access", uid = %principal.uid, ?client);
+        Ok(())
+    }
+
+    /// Grants the flow v1 that is called `name`, once: the app password goes back with the browser,
+    /// and a second press of the button, or a second who has the page, gets none.
+    ///
+    /// # Errors
+    /// [`FlowError::AlreadyGranted`], [`FlowError::Auth`].
+    pub async fn grant_old_flow(
+        &self,
+        request: &Request,
+        name: &str,
+        client: &str,
+        principal: &Principal,
+    ) -> Result<Secret, FlowError> {
+        let (by, uid) = (By::of(request, principal), principal.uid.clone());
+        let asked = by.clone();
+        let app_password = generate();
+        let hash = hex::encode(self.token_mac(app_password.reveal()));
+        let new = NewToken::full(uid.clone(), uid.as_str(), client);
+        let row = new.row(hash, self.clock.seconds());
+        // A row that nobody's token finds: it only remembers that this flow is over.
+        let spent = self.keys.hex("flow-old", &[name.as_bytes()]);
+        let over = LoginFlow {
+            poll_hash: spent.clone(),
+            login_hash: spent.clone(),
+            client: row.name.clone(),
+            created: row.created,
+            granted: None,
+            server: String::new(),
+            opened: true,
+        };
+        let id = store::write(&self.store, move |tx| {
+            asked.require_current(tx)?;
+            if tx.flow_by_poll(&spent)?.is_some() {
+                return Err(FlowError::AlreadyGranted);
+            }
+            tx.put_flow(&over)?;
+            Ok(tx.insert_token(&row)?)
+        })
+        .await?;
+        audit!(&by, "app granted access", %uid, ?client, token = id);
+        Ok(app_password)
     }
 
     /// The answer to a poll; `None` while the user has not decided.
@@ -173,7 +221,7 @@ impl Auth {
     /// [`AuthError::Throttled`]. Pending ones are not counted: apps poll every second.
     pub async fn poll_flow(
         &self,
-        ip: IpAddr,
+        request: &Request,
         poll_token: &str,
     ) -> Result<Option<GrantedFlow>, FlowError> {
         let poll_hash = self.poll_hash(poll_token);
@@ -187,12 +235,12 @@ impl Auth {
         match found {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(FlowError::Unknown) => return Err(self.count_unknown_poll(ip)),
+            Err(FlowError::Unknown) => return Err(self.count_unknown_poll(request)),
             Err(error) => return Err(error),
         }
         let app_password = generate();
         let token_hash = hex::encode(self.token_mac(app_password.reveal()));
-        let (server, login_name) = store::write(&self.store, move |tx| {
+        let (server, login_name, uid, id) = store::write(&self.store, move |tx| {
             let flow = alive(tx.flow_by_poll(&poll_hash)?, oldest)?;
             let (uid, login) = flow.granted.ok_or(FlowError::Unknown)?;
             tx.remove_flow(&poll_hash)?;
@@ -200,19 +248,24 @@ impl Auth {
                 Some(user) if user.enabled => {}
                 _ => return Err(FlowError::Unknown),
             }
-            let token = NewToken::full(uid, login.clone(), flow.client).row(token_hash, now);
-            tx.insert_token(&token)?;
-            Ok::<_, FlowError>((flow.server, login))
+            let new = NewToken::full(uid.clone(), login.clone(), flow.client);
+            let id = tx.insert_token(&new.row(token_hash, now))?;
+            Ok::<_, FlowError>((flow.server, login, uid, id))
         })
         .await?;
+        let by = By::holder(request, uid.as_str());
+        audit!(&by, "app password made", %uid, token = id);
         Ok(Some(GrantedFlow { server, login_name, app_password }))
     }
 
-    fn count_unknown_poll(&self, ip: IpAddr) -> FlowError {
-        let address = throttle::address_key(&self.keys, "poll", ip);
+    fn count_unknown_poll(&self, request: &Request) -> FlowError {
+        let address = throttle::address_key(&self.keys, "poll", request.remote_ip);
         match self.failures.count(&[address], self.clock.millis()) {
             Ok(_) => FlowError::Unknown,
-            Err(retry_after) => FlowError::Auth(AuthError::Throttled { retry_after }),
+            Err(retry_after) => {
+                audit!(&By::holder(request, "-"), "polls throttled", ?retry_after);
+                FlowError::Auth(AuthError::Throttled { retry_after })
+            }
         }
     }
 

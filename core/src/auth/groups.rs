@@ -1,7 +1,7 @@
 //! Groups: names of one line with members. A group has no rights of its own.
 
-use super::Auth;
 use super::accounts::{AccountError, check_text, require_user};
+use super::{Auth, By, audit};
 use crate::ids::Uid;
 use crate::store;
 
@@ -45,25 +45,31 @@ impl Auth {
     ///
     /// # Errors
     /// [`AccountError`].
-    pub async fn create_group(&self, group: &str) -> Result<(), AccountError> {
+    pub async fn create_group(&self, by: &By, group: &str) -> Result<(), AccountError> {
         check_text("group", group)?;
-        let group = group.to_owned();
+        let (name, asked) = (group.to_owned(), by.clone());
         store::write(&self.store, move |tx| {
-            if tx.insert_group(&group)? { Ok(()) } else { Err(AccountError::GroupTaken) }
+            asked.require_current(tx)?;
+            if tx.insert_group(&name)? { Ok(()) } else { Err(AccountError::GroupTaken) }
         })
-        .await
+        .await?;
+        audit!(by, "group made", ?group);
+        Ok(())
     }
 
     /// Removes a group; its members stay.
     ///
     /// # Errors
     /// [`AccountError::NoSuchGroup`], [`AccountError::Store`].
-    pub async fn delete_group(&self, group: &str) -> Result<(), AccountError> {
-        let group = group.to_owned();
+    pub async fn delete_group(&self, by: &By, group: &str) -> Result<(), AccountError> {
+        let (name, asked) = (group.to_owned(), by.clone());
         store::write(&self.store, move |tx| {
-            if tx.remove_group(&group)? { Ok(()) } else { Err(AccountError::NoSuchGroup) }
+            asked.require_current(tx)?;
+            if tx.remove_group(&name)? { Ok(()) } else { Err(AccountError::NoSuchGroup) }
         })
-        .await
+        .await?;
+        audit!(by, "group removed", ?group);
+        Ok(())
     }
 
     /// Adds a user to a group or takes it out.
@@ -72,18 +78,26 @@ impl Auth {
     /// [`AccountError`].
     pub async fn set_member(
         &self,
+        by: &By,
         group: &str,
         uid: &str,
         member: bool,
     ) -> Result<(), AccountError> {
-        let (group, wanted) = (group.to_owned(), uid.to_owned());
-        store::write(&self.store, move |tx| {
+        let (name, wanted, asked) = (group.to_owned(), uid.to_owned(), by.clone());
+        let uid = store::write(&self.store, move |tx| {
+            asked.require_current(tx)?;
             let user = require_user(tx, &wanted)?;
-            if tx.group_members(&group)?.is_none() {
+            if tx.group_members(&name)?.is_none() {
                 return Err(AccountError::NoSuchGroup);
             }
-            Ok(tx.set_member(&group, &user.uid, member)?)
+            tx.set_member(&name, &user.uid, member)?;
+            Ok(user.uid)
         })
-        .await
+        .await?;
+        match member {
+            true => audit!(by, "group joined", %uid, ?group),
+            false => audit!(by, "group left", %uid, ?group),
+        }
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod builtin;
+mod by;
 mod cache;
 mod chain;
 mod credentials;
@@ -39,11 +40,13 @@ use moonsail_sdk::secret::Secret;
 use crate::clock::Clock;
 use crate::ids::Uid;
 use crate::proto::authorization::Credentials;
+use crate::store::accounts::User;
 use crate::store::{self, Store};
 use crate::wire::Request;
 
 pub use accounts::{AccountError, NewUser, UserChange};
 pub use builtin::{BUILTIN, BuiltinUsers};
+pub use by::By;
 pub use error::AuthError;
 pub use flows::{FlowError, GrantedFlow, StartedFlow};
 pub use onetime::AppPasswordError;
@@ -52,6 +55,7 @@ pub use principal::{Access, Principal};
 pub use sessions::{cookie_name, find_cookie, set_cookie};
 pub use tokens::NewToken;
 
+pub(crate) use by::{PasswordMark, audit};
 pub(crate) use keyed::same;
 
 /// Limits: keys of `server.toml`, but for the shortest password.
@@ -207,23 +211,27 @@ impl Auth {
         if let Some(known) = self.known_login(&key, login) {
             return Ok(known);
         }
-        let account = self.account_key(caller, login).await?;
+        let wanted = login.to_owned();
+        let user = store::read(&self.store, move |tx| accounts::find_account(tx, &wanted)).await?;
+        let account = self.account_key(caller, login, user.as_ref());
+        let before = user.map(|user| (PasswordMark::of(&user), user.uid));
         let attempt = self
             .failures
             .count(&[address, account], self.clock.millis())
             .map_err(|retry_after| throttled(caller, login, retry_after))?;
         let began = self.logins.known.begin();
-        let checked = self.check_password(caller, login, password).await;
+        let checked = self.check_password(caller, login, password, before).await;
         if matches!(checked, Ok(_) | Err(AuthError::Unavailable { .. } | AuthError::Disabled)) {
             self.failures.forgive(&attempt);
         }
+        let by = By::caller(caller, login);
         match &checked {
             Ok(principal) => {
-                tracing::info!(uid = %principal.uid, ip = %caller.ip, request = caller.request_id, "login");
+                audit!(&by, "login", uid = %principal.uid);
                 self.remember_login(began, key, principal);
             }
             Err(error) => {
-                tracing::warn!(login = ?login, ip = %caller.ip, request = caller.request_id, %error, "login refused");
+                audit!(&by, "login refused", %error);
             }
         }
         checked
@@ -234,15 +242,22 @@ impl Auth {
         caller: &Caller,
         login: &str,
         password: &Secret,
+        before: Option<(PasswordMark, Uid)>,
     ) -> Result<Principal, AuthError> {
         let call = Call { request_id: caller.request_id.clone(), remote_ip: Some(caller.ip) };
         match chain::ask(&self.chain, &call, login, password).await? {
             chain::Verdict::Wrong => Err(AuthError::BadCredentials),
             chain::Verdict::Disabled => Err(AuthError::Disabled),
             chain::Verdict::Known(provider, identity) => {
-                let user = self.account_of(provider, identity).await?;
+                let by = By::caller(caller, login);
+                let user = self.account_of(&by, provider, identity).await?;
                 if !user.enabled {
                     return Err(AuthError::Disabled);
+                }
+                // The password may have been changed while it was checked.
+                let now = (PasswordMark::of(&user), user.uid.clone());
+                if user.password.is_some() && before != Some(now) {
+                    return Err(AuthError::BadCredentials);
                 }
                 Ok(Principal::new(&user, Access::Password, login))
             }
@@ -252,15 +267,13 @@ impl Auth {
     /// By what failures of this login are counted: the device, if its browser has logged in to this
     /// account before, so that guesses from elsewhere do not keep the owner out; else the account,
     /// the same one for all its names.
-    async fn account_key(&self, caller: &Caller, login: &str) -> Result<throttle::Key, AuthError> {
-        let wanted = login.to_owned();
-        let user = store::read(&self.store, move |tx| accounts::find_account(tx, &wanted)).await?;
-        let name = user.as_ref().map_or(login, |user| user.uid.as_str());
+    fn account_key(&self, caller: &Caller, login: &str, user: Option<&User>) -> throttle::Key {
+        let name = user.map_or(login, |user| user.uid.as_str());
         let device = caller.device.as_deref().filter(|device| self.device_knows(device, name));
-        Ok(match device {
+        match device {
             Some(device) => throttle::name_key(&self.keys, "device", device),
             None => throttle::name_key(&self.keys, "account", name),
-        })
+        }
     }
 
     /// A mark for a browser that has logged in to `uid`; it comes back in [`Caller::device`].
@@ -331,7 +344,7 @@ impl Auth {
 }
 
 fn throttled(caller: &Caller, login: &str, retry_after: Duration) -> AuthError {
-    tracing::warn!(login = ?login, ip = %caller.ip, request = caller.request_id, ?retry_after, "login throttled");
+    audit!(&By::caller(caller, login), "login throttled", ?retry_after);
     AuthError::Throttled { retry_after }
 }
 

@@ -1,5 +1,6 @@
 //! Who a request is from, and what it may do.
 
+use super::PasswordMark;
 use crate::ids::Uid;
 use crate::path::DavPath;
 use crate::store::accounts::User;
@@ -19,6 +20,8 @@ pub struct Principal {
     pub access: Access,
     /// The login as the client sent it (Basic), or the one its token was made with.
     pub login: String,
+    /// Which password the account had when this was proved.
+    pub(crate) mark: PasswordMark,
 }
 
 /// What was shown as proof.
@@ -79,6 +82,7 @@ impl Principal {
             quota: user.quota,
             access,
             login: login.into(),
+            mark: PasswordMark::of(user),
         }
     }
 

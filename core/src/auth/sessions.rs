@@ -8,12 +8,14 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::credentials::cookie;
-use super::{Access, Auth, AuthError, Principal, csrf};
-use crate::ids::{Uid, random_token};
+use super::{Access, Auth, AuthError, By, Principal, audit, csrf};
+use crate::ids::random_token;
 use crate::store::accounts::Session;
 use crate::store::{self, StoreError};
 use crate::wire::Request;
 
+/// How long after a login its password need not be given again.
+const FRESH_LOGIN: Duration = Duration::from_secs(15 * 60);
 /// How often, in seconds, the index is told that a session is in use.
 const NOTE_EVERY: i64 = 60;
 
@@ -42,39 +44,54 @@ fn is_tls(base_url: &str) -> bool {
 }
 
 impl Auth {
-    /// Opens a session for `uid` and gives the `Set-Cookie` value that carries it. The session that
-    /// `request` came with ends: an id from before a login is never good after it.
+    /// Opens a session for who has just logged in, and gives the `Set-Cookie` value that carries it.
+    /// The session that `request` came with ends: an id from before a login is never good after it.
     ///
     /// # Errors
-    /// [`AuthError::Unavailable`] if the index fails.
-    pub async fn open_session(&self, request: &Request, uid: &Uid) -> Result<String, AuthError> {
+    /// [`AuthError::BadCredentials`], [`AuthError::Disabled`] if the account changed since its password
+    /// was checked; [`AuthError::Unavailable`] if the index fails.
+    pub async fn open_session(
+        &self,
+        request: &Request,
+        principal: &Principal,
+    ) -> Result<String, AuthError> {
         let id = random_token(43);
         let now = self.clock.seconds();
         let hash = self.session_hash(&id);
-        let session = Session { hash, uid: uid.clone(), created: now, last_seen: now };
+        let uid = principal.uid.clone();
+        let session = Session { hash, uid, created: now, last_seen: now };
+        let by = By::of(request, principal);
+        let asked = by.clone();
         let old = self.session_cookie(request).map(|old| self.session_hash(old));
-        store::write(&self.store, move |tx| -> Result<(), StoreError> {
+        store::write(&self.store, move |tx| -> Result<(), AuthError> {
+            asked.require_current(tx)?;
             if let Some(old) = old {
                 tx.remove_session(&old)?;
             }
-            tx.put_session(&session)
+            Ok(tx.put_session(&session)?)
         })
         .await?;
+        audit!(&by, "session opened", uid = %principal.uid);
         Ok(set_cookie("session", &id, &request.base_url, None))
     }
 
-    /// Ends the session of `request` and gives the `Set-Cookie` value that removes its cookie.
-    /// The caller has checked the CSRF token.
+    /// Ends `principal`'s session of `request` and gives the `Set-Cookie` value that removes its
+    /// cookie. The caller has checked the CSRF token.
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] if the index fails.
-    pub async fn close_session(&self, request: &Request) -> Result<String, AuthError> {
+    pub async fn close_session(
+        &self,
+        request: &Request,
+        principal: &Principal,
+    ) -> Result<String, AuthError> {
         if let Some(id) = self.session_cookie(request) {
             let hash = self.session_hash(id);
             store::write(&self.store, move |tx| -> Result<(), StoreError> {
                 tx.remove_session(&hash)
             })
             .await?;
+            audit!(&By::of(request, principal), "session closed", uid = %principal.uid);
         }
         Ok(set_cookie("session", "", &request.base_url, Some(Duration::ZERO)))
     }
@@ -128,6 +145,19 @@ impl Auth {
             return Err(AuthError::CsrfFailed);
         }
         Ok(principal)
+    }
+
+    /// Whether `principal` has shown the password a short while ago. What hands out new secrets asks
+    /// for it again after that, so that a browser left open gives nobody the account for good.
+    pub fn is_fresh(&self, principal: &Principal) -> bool {
+        match principal.access {
+            Access::Password => true,
+            Access::Token { .. } => false,
+            Access::Session { since, .. } => {
+                let age = u64::try_from(self.clock.seconds().saturating_sub(since));
+                age.is_ok_and(|age| age < FRESH_LOGIN.as_secs())
+            }
+        }
     }
 
     fn session_is_over(&self, session: &Session, now: i64) -> bool {

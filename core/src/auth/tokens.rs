@@ -11,7 +11,7 @@ use moonsail_sdk::secret::Secret;
 
 use super::cache::Known;
 use super::keyed::Mac;
-use super::{Access, Auth, AuthError, Principal};
+use super::{Access, Auth, AuthError, By, Principal, audit};
 use crate::ids::{Uid, random_token};
 use crate::path::DavPath;
 use crate::store::accounts::{Token, User};
@@ -45,6 +45,8 @@ pub struct NewToken {
     pub folder: Option<DavPath>,
     /// Good for one exchange only (`onetime.rs`).
     pub one_time: bool,
+    /// Who makes it.
+    pub by: By,
 }
 
 impl NewToken {
@@ -58,7 +60,14 @@ impl NewToken {
             read_only: false,
             folder: None,
             one_time: false,
+            by: By::console(),
         }
+    }
+
+    /// The same, made by somebody.
+    #[must_use]
+    pub fn made_by(self, by: By) -> Self {
+        Self { by, ..self }
     }
 
     /// The row of this token.
@@ -110,7 +119,8 @@ impl Auth {
     /// Makes an app password and gives it in clear, the only time.
     ///
     /// # Errors
-    /// [`AuthError::Unavailable`] if the index fails.
+    /// [`AuthError::Unavailable`] if the index fails; [`AuthError::BadCredentials`] if what its maker
+    /// has shown is not good any more.
     pub async fn create_token(&self, new: NewToken) -> Result<Secret, AuthError> {
         Ok(self.add_token(new).await?.1)
     }
@@ -118,13 +128,17 @@ impl Auth {
     /// As [`Auth::create_token`], with the id by which it is revoked.
     ///
     /// # Errors
-    /// [`AuthError::Unavailable`] if the index fails.
+    /// As there.
     pub async fn add_token(&self, new: NewToken) -> Result<(i64, Secret), AuthError> {
-        let token = generate();
+        let (token, by) = (generate(), new.by.clone());
         let row = new.row(hex::encode(self.token_mac(token.reveal())), self.clock.seconds());
-        let uid = row.uid.clone();
-        let id = store::write(&self.store, move |tx| tx.insert_token(&row)).await?;
-        tracing::info!(%uid, token = id, "app password made");
+        let (uid, asked) = (row.uid.clone(), by.clone());
+        let id = store::write(&self.store, move |tx| -> Result<i64, AuthError> {
+            asked.require_current(tx)?;
+            Ok(tx.insert_token(&row)?)
+        })
+        .await?;
+        audit!(&by, "app password made", %uid, token = id);
         Ok((id, token))
     }
 
@@ -142,7 +156,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] if the index fails.
-    pub async fn revoke_token(&self, uid: &Uid, id: i64) -> Result<bool, AuthError> {
+    pub async fn revoke_token(&self, by: &By, uid: &Uid, id: i64) -> Result<bool, AuthError> {
         let owner = uid.clone();
         let removed = store::write(&self.store, move |tx| -> Result<bool, StoreError> {
             // An id of somebody else's token is answered like one that does not exist.
@@ -154,7 +168,7 @@ impl Auth {
         .await?;
         self.forget(uid);
         if removed {
-            tracing::info!(%uid, token = id, "app password revoked");
+            audit!(by, "app password revoked", %uid, token = id);
         }
         Ok(removed)
     }

@@ -4,9 +4,10 @@
 //! is yes only for a token that its owner has marked; by no accident may it be yes for another.
 
 use super::tokens::token_and_owner;
-use super::{Auth, AuthError};
+use super::{Auth, AuthError, By, audit};
 use crate::ids::Uid;
 use crate::store::{self, StoreError};
+use crate::wire::Request;
 
 impl Auth {
     /// Marks an app password of `uid`: it is void from now on, and its device will be told to wipe.
@@ -14,7 +15,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] if the index fails.
-    pub async fn mark_for_wipe(&self, uid: &Uid, id: i64) -> Result<bool, AuthError> {
+    pub async fn mark_for_wipe(&self, by: &By, uid: &Uid, id: i64) -> Result<bool, AuthError> {
         let owner = uid.clone();
         let marked = store::write(&self.store, move |tx| -> Result<bool, StoreError> {
             let mut tokens = tx.tokens_of(&owner)?.into_iter();
@@ -26,7 +27,7 @@ impl Auth {
         .await?;
         self.forget(uid);
         if marked {
-            tracing::info!(%uid, token = id, "device marked for wipe");
+            audit!(by, "device marked for wipe", %uid, token = id);
         }
         Ok(marked)
     }
@@ -46,7 +47,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] if the index fails.
-    pub async fn wipe_done(&self, token: &str) -> Result<bool, AuthError> {
+    pub async fn wipe_done(&self, request: &Request, token: &str) -> Result<bool, AuthError> {
         let hash = hex::encode(self.token_mac(token));
         let wiped = store::write(&self.store, move |tx| -> Result<Option<Uid>, StoreError> {
             match token_and_owner(tx, &hash)? {
@@ -60,7 +61,7 @@ impl Auth {
         .await?;
         if let Some(uid) = &wiped {
             self.forget(uid);
-            tracing::info!(%uid, "device has wiped itself");
+            audit!(&By::holder(request, uid.as_str()), "device has wiped itself", %uid);
         }
         Ok(wiped.is_some())
     }

@@ -17,7 +17,7 @@ use moonsail_sdk::secret::Secret;
 use super::browser::{Browser, with_cookie};
 use super::refusal::{in_words, with_retry_after};
 use super::{Login, LoginForm, Refusal, query, redirect, v1, v2};
-use crate::auth::{Access, AuthError, Caller, same, set_cookie};
+use crate::auth::{Access, AuthError, Caller, Principal, same, set_cookie};
 use crate::pages::FormTargets;
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request, USER_FIELD};
@@ -62,9 +62,8 @@ pub(super) async fn login(
     let redirect = fields.get("redirect_url").and_then(redirect::local_path).unwrap_or_default();
     let user = fields.get("user").unwrap_or_default();
     let password = Secret::new(fields.get("password").unwrap_or_default());
-    match room.auth.login(&Caller::of(request), user.trim(), &password).await {
-        Ok(principal) => {
-            let session = room.auth.open_session(request, &principal.uid).await?;
+    match log_in(room, request, user.trim(), &password).await {
+        Ok((principal, session)) => {
             let mark = room.auth.device_mark(&principal.uid);
             let device = set_cookie("device", &mark, &request.base_url, Some(DEVICE_LIFETIME));
             let reply = onward(request, redirect).header(USER_FIELD, principal.uid.as_str());
@@ -86,6 +85,18 @@ pub(super) async fn login(
             Ok(with_retry_after(reply, error.retry_after()))
         }
     }
+}
+
+/// Checks the password and opens a session, which fails if the account changed in between.
+async fn log_in(
+    room: &Login,
+    request: &Request,
+    user: &str,
+    password: &Secret,
+) -> Result<(Principal, String), AuthError> {
+    let principal = room.auth.login(&Caller::of(request), user, password).await?;
+    let session = room.auth.open_session(request, &principal).await?;
+    Ok((principal, session))
 }
 
 /// Status, whether the fields are to blame, and the text for a login that was refused.
@@ -160,6 +171,6 @@ pub(super) async fn logout(
     if !fields.get("requesttoken").is_some_and(|sent| same(sent, csrf)) {
         return Err(Refusal::stale_form());
     }
-    let removal = room.auth.close_session(request).await?;
+    let removal = room.auth.close_session(request, &principal).await?;
     Ok(with_cookie(onward(request, redirect), &removal))
 }

@@ -21,7 +21,6 @@ mod v2;
 mod wipe;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Method, StatusCode};
 use minijinja::{Value, context};
@@ -37,8 +36,6 @@ use crate::wire::{Body, BodyError, Reply, Request};
 
 /// Largest form that is read, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
-/// How long after a login an app may be connected without asking for the password again.
-const FRESH_LOGIN: Duration = Duration::from_secs(15 * 60);
 
 /// The login room.
 pub struct Login {
@@ -107,7 +104,7 @@ impl Login {
             (Route::Logout, true) => form::logout_page(self, &request).await,
             (Route::Logout, false) => form::logout(self, &request, &fields).await,
             (Route::WipeCheck, false) => wipe::check(self, &fields).await,
-            (Route::WipeSuccess, false) => wipe::success(self, &fields).await,
+            (Route::WipeSuccess, false) => wipe::success(self, &request, &fields).await,
             (Route::Start | Route::Poll | Route::WipeCheck | Route::WipeSuccess, true)
             | (Route::Open(_) | Route::Flow, false) => Ok(method_not_allowed(route)),
         }
@@ -159,10 +156,8 @@ impl Login {
     /// The session of a browser that logged in a short while ago.
     async fn fresh_session(&self, request: &Request) -> Result<Option<Fresh>, Refusal> {
         let Some(principal) = self.auth.session(request).await? else { return Ok(None) };
-        let Access::Session { csrf, since } = &principal.access else { return Ok(None) };
-        let age = self.clock.seconds() - since;
-        let csrf = csrf.clone();
-        let recent = u64::try_from(age).is_ok_and(|age| age < FRESH_LOGIN.as_secs());
+        let Access::Session { csrf, .. } = &principal.access else { return Ok(None) };
+        let (csrf, recent) = (csrf.clone(), self.auth.is_fresh(&principal));
         Ok(Some(Fresh { principal, csrf, recent }))
     }
 }

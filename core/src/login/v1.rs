@@ -8,6 +8,7 @@
 //! | with it, logged in                      | 200, the question |
 //! | granted                                 | 303 to `nc://login/…` |
 //! | grant without this page's tokens        | 403    |
+//! | granted before                          | 403    |
 //!
 //! Web views send the header with the first page only, so the browser keeps a signed note of it.
 
@@ -19,7 +20,8 @@ use minijinja::context;
 use super::app_link::app_link;
 use super::browser::{Browser, with_cookie};
 use super::{Login, LoginForm, Refusal, client_name, query, redirect};
-use crate::auth::{NewToken, find_cookie, set_cookie};
+use crate::auth::{find_cookie, set_cookie};
+use crate::ids::random_token;
 use crate::pages::{FormTargets, base_path};
 use crate::proto::form::Fields;
 use crate::wire::{Reply, Request};
@@ -35,7 +37,7 @@ pub(super) async fn flow_page(room: &Login, request: &Request) -> Result<Reply, 
     let (name, cookie) = match known {
         Some(name) => (name.to_owned(), None),
         None if from_app => {
-            let name = format!("v1-{}", room.clock.seconds());
+            let name = format!("v1-{}-{}", room.clock.seconds(), random_token(22));
             let value = format!("{name}.{}", browser.flow_proof(&room.auth, &name));
             let lifetime = Some(room.auth.flow_lifetime());
             (name, Some(set_cookie("flow1", &value, &request.base_url, lifetime)))
@@ -95,10 +97,9 @@ pub(super) async fn grant(
     let session = room.fresh_session(request).await?.filter(|session| session.recent);
     let Some(session) = session else { return Ok(redirect::see_other(request, PAGE)) };
     browser.require_own_page(&room.auth, name, &session.csrf, fields)?;
-    let uid = session.principal.uid;
-    let new = NewToken::full(uid.clone(), uid.as_str(), client_name(request));
-    let password = room.auth.create_token(new).await?;
-    let link = app_link(&request.base_url, uid.as_str(), password.reveal());
+    let (app, principal) = (client_name(request), &session.principal);
+    let password = room.auth.grant_old_flow(request, name, &app, principal).await?;
+    let link = app_link(&request.base_url, principal.uid.as_str(), password.reveal());
     let removal = set_cookie("flow1", "", &request.base_url, Some(Duration::ZERO));
     Ok(with_cookie(redirect::to(&link), &removal))
 }
@@ -108,11 +109,11 @@ pub(super) fn waiting_app(room: &Login, request: &Request, browser: &Browser) ->
     flow(room, request, browser).map(|_| client_name(request))
 }
 
-/// The name of the flow that this browser opened lately: `v1-` and when.
+/// The name of the flow that this browser opened lately: `v1-`, when, and which of that second.
 fn flow<'a>(room: &Login, request: &'a Request, browser: &Browser) -> Option<&'a str> {
     let value = find_cookie(&request.headers, "flow1", &request.base_url)?;
     let (name, proof) = value.split_once('.')?;
-    let began: i64 = name.strip_prefix("v1-")?.parse().ok()?;
+    let began: i64 = name.strip_prefix("v1-")?.split('-').next()?.parse().ok()?;
     // Anybody can send the cookie: its number is not ours before the proof holds.
     if !browser.opened_flow(&room.auth, name, proof) {
         return None;

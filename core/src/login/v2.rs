@@ -56,7 +56,7 @@ pub(super) async fn poll(
     fields: &Fields,
 ) -> Result<Reply, Refusal> {
     let token = fields.get("token").unwrap_or_default();
-    match room.auth.poll_flow(request.remote_ip, token).await {
+    match room.auth.poll_flow(request, token).await {
         Ok(None) => Err(Refusal::Bare(StatusCode::NOT_FOUND, None)),
         Ok(Some(granted)) => Ok(json_reply(&json!({
             "server": granted.server,
@@ -136,7 +136,7 @@ pub(super) async fn grant(
     let session = room.fresh_session(request).await?.filter(|session| session.recent);
     let Some(session) = session else { return Ok(redirect::see_other(request, PAGE)) };
     browser.require_own_page(&room.auth, token, &session.csrf, fields)?;
-    room.auth.grant_flow(token, &session.principal.uid, &request.base_url).await?;
+    room.auth.grant_flow(request, token, &session.principal).await?;
     let text = "The app will go on by itself in a moment. You can close this page.";
     let reply = room.message(request, "App connected", text);
     Ok(with_cookie(reply, &set_cookie("flow", "", &request.base_url, Some(Duration::ZERO))))

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::{Login, Refusal};
 use crate::proto::form::Fields;
-use crate::wire::Reply;
+use crate::wire::{Reply, Request};
 
 /// `POST /core/wipe/check`.
 pub(super) async fn check(room: &Login, fields: &Fields) -> Result<Reply, Refusal> {
@@ -21,8 +21,12 @@ pub(super) async fn check(room: &Login, fields: &Fields) -> Result<Reply, Refusa
 }
 
 /// `POST /core/wipe/success`.
-pub(super) async fn success(room: &Login, fields: &Fields) -> Result<Reply, Refusal> {
-    let done = room.auth.wipe_done(token(fields)).await;
+pub(super) async fn success(
+    room: &Login,
+    request: &Request,
+    fields: &Fields,
+) -> Result<Reply, Refusal> {
+    let done = room.auth.wipe_done(request, token(fields)).await;
     Ok(match done.map_err(|error| Refusal::from(error).into_bare())? {
         true => json_reply(StatusCode::OK, "[]"),
         false => json_reply(StatusCode::NOT_FOUND, "[]"),

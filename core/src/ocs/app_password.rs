@@ -4,6 +4,7 @@
 //! |----------------------------------------|----------------------------|---------------------|
 //! | exchange, with the real password       | 200 and the app password   | app-passwords [1]   |
 //! | exchange, with an app password         | 403: Android's "I have one"| [3], [4]            |
+//! | exchange, in a session of long ago      | 403                        | `threats` §4        |
 //! | one-time exchange, with such a token   | 200, once                  | server `AppPasswordController.php` |
 //! | the same, with any other good login    | 403                        | the same            |
 //! | rotate, revoke, without an app password| 403                        | [8]                 |
@@ -20,14 +21,14 @@ use crate::auth::{AppPasswordError, AuthError};
 
 /// `GET core/getapppassword`.
 pub(super) async fn exchange(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
-    let made = room.auth.exchange_password(call.principal()?, &client_name(call)).await?;
+    let made =
+        room.auth.exchange_password(&call.request, call.principal()?, &client_name(call)).await?;
     Ok(shown(&made))
 }
 
 /// `GET core/getapppassword-onetime`.
 pub(super) async fn exchange_one_time(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
-    let headers = &call.request.headers;
-    match room.auth.exchange_one_time(headers, &client_name(call)).await {
+    match room.auth.exchange_one_time(&call.request, &client_name(call)).await {
         Ok(made) => Ok(shown(&made)),
         // iOS stops an account at 401, so that is only for who cannot get in at all.
         Err(AppPasswordError::Auth(AuthError::BadCredentials)) => {
@@ -44,12 +45,12 @@ pub(super) async fn exchange_one_time(room: &Ocs, call: &Call) -> Result<Answer,
 
 /// `POST core/apppassword/rotate`.
 pub(super) async fn rotate(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
-    Ok(shown(&room.auth.rotate_token(call.principal()?).await?))
+    Ok(shown(&room.auth.rotate_token(&call.request, call.principal()?).await?))
 }
 
 /// `DELETE core/apppassword`.
 pub(super) async fn revoke(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
-    room.auth.revoke_own_token(call.principal()?).await?;
+    room.auth.revoke_own_token(&call.request, call.principal()?).await?;
     Ok(Answer::done())
 }
 

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::CONTENT_TYPE;
 
 use super::error::OcsError;
-use crate::auth::Principal;
+use crate::auth::{By, Principal};
 use crate::proto::form::{Fields, FormError};
 use crate::proto::media_type::parse_essence;
 use crate::proto::ocs::{OcsFormat, OcsVersion};
@@ -65,6 +65,14 @@ impl Call {
     /// [`OcsError::NotLoggedIn`].
     pub(super) fn principal(&self) -> Result<&Principal, OcsError> {
         self.principal.as_ref().ok_or(OcsError::NotLoggedIn)
+    }
+
+    /// Who asks, for a change.
+    ///
+    /// # Errors
+    /// [`OcsError::NotLoggedIn`].
+    pub(super) fn by(&self) -> Result<By, OcsError> {
+        Ok(By::of(&self.request, self.principal()?))
     }
 
     /// A parameter; empty if it is missing.

@@ -12,6 +12,9 @@ use crate::wire::BodyError;
 /// Seconds until a client may ask again when the index was busy.
 const RETRY_SECS: u64 = 5;
 
+/// What a session has to do first whose login was long ago, in the reference server's words.
+pub(super) const CONFIRM: &str = "Password confirmation is required";
+
 /// Why a call was refused. Variants name the cause.
 #[derive(Debug)]
 pub(super) enum OcsError {
@@ -149,6 +152,7 @@ impl From<AppPasswordError> for OcsError {
             AppPasswordError::HasToken => {
                 Self::Forbidden("You cannot request an new apppassword with an apppassword")
             }
+            AppPasswordError::LoginTooOld => Self::Forbidden(CONFIRM),
             AppPasswordError::NoToken => Self::Forbidden("no app password in use"),
             AppPasswordError::Auth(error) => error.into(),
         }
@@ -184,6 +188,7 @@ impl From<AccountError> for OcsError {
         let code = match error {
             AccountError::Store(error) => return error.into(),
             AccountError::Busy => return Self::Busy,
+            AccountError::LoginOver => return Self::Auth(AuthError::BadCredentials),
             AccountError::NoSuchUser => return Self::NoSuchRecord,
             AccountError::NoSuchGroup => return Self::GroupMissing,
             AccountError::UidTaken => return Self::refused(102, "User already exists"),

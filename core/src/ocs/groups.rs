@@ -44,7 +44,7 @@ pub(super) async fn create(room: &Ocs, call: &Call) -> Result<Answer, OcsError> 
         "" => Err(OcsError::refused(101, "Invalid group name")),
         ADMIN_GROUP => Err(AccountError::GroupTaken.into()),
         group => {
-            room.auth.create_group(group).await?;
+            room.auth.create_group(&call.by()?, group).await?;
             Ok(Answer::done())
         }
     }
@@ -67,7 +67,7 @@ pub(super) async fn delete(room: &Ocs, call: &Call) -> Result<Answer, OcsError> 
     if call.subject == ADMIN_GROUP {
         return Err(OcsError::refused(102, "The group of administrators cannot be removed"));
     }
-    match room.auth.delete_group(&call.subject).await {
+    match room.auth.delete_group(&call.by()?, &call.subject).await {
         Ok(()) => Ok(Answer::done()),
         Err(AccountError::NoSuchGroup) => Err(OcsError::refused(101, "Group does not exist")),
         Err(error) => Err(error.into()),

@@ -63,7 +63,7 @@ async fn set(room: &Ocs, call: &Call, member: bool) -> Result<Answer, OcsError> 
     };
     let outcome = match group {
         ADMIN_GROUP => set_admin(room, call, member).await?,
-        group => room.auth.set_member(group, &call.subject, member).await,
+        group => room.auth.set_member(&call.by()?, group, &call.subject, member).await,
     };
     match outcome {
         Ok(()) => Ok(Answer::done()),
@@ -85,5 +85,5 @@ async fn set_admin(
     if caller.access.is_token() {
         return Err(OcsError::Forbidden("An app password cannot change who is administrator"));
     }
-    Ok(room.auth.change_user(&call.subject, UserChange::Admin(admin)).await)
+    Ok(room.auth.change_user(&call.by()?, &call.subject, UserChange::Admin(admin)).await)
 }

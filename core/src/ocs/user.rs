@@ -11,7 +11,8 @@
 //! | Key                    | Self         | Administrator | Refused with                        |
 //! |------------------------|--------------|---------------|-------------------------------------|
 //! | `displayname`, `email` | built-in     | built-in      | 101 value, 113 kept elsewhere       |
-//! | `password`             | not by token | not by token  | 107 weak, 112 elsewhere, 403 token  |
+//! | `password`             | not by token | not by token  | 107 weak, 112 elsewhere, 403 token, |
+//! |                        |              |               | 403 session of long ago             |
 //! | `language`             | yes          | yes           | 101 value                           |
 //! | `quota`                | no           | yes           | 101 value, 403 to others            |
 //! | anything else          | no           | no            | 113                                 |
@@ -23,7 +24,7 @@ use moonsail_sdk::secret::Secret;
 use serde_json::json;
 
 use super::call::Call;
-use super::error::OcsError;
+use super::error::{CONFIRM, OcsError};
 use super::record::{Record, find_record};
 use super::reply::Answer;
 use super::{Ocs, quota};
@@ -94,7 +95,10 @@ pub(super) async fn edit(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
             if caller.access.is_token() {
                 return Err(OcsError::Forbidden("An app password cannot change a password"));
             }
-            room.auth.set_password(uid, &Secret::new(value)).await?;
+            if !room.auth.is_fresh(caller) {
+                return Err(OcsError::Forbidden(CONFIRM));
+            }
+            room.auth.set_password(&call.by()?, uid, &Secret::new(value)).await?;
             return Ok(Answer::done());
         }
         "displayname" | "display" if record.is_ours() => {
@@ -109,7 +113,7 @@ pub(super) async fn edit(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
         }
         _ => return Err(OcsError::refused(113, "This field cannot be edited")),
     };
-    room.auth.change_user(uid, change).await?;
+    room.auth.change_user(&call.by()?, uid, change).await?;
     Ok(Answer::done())
 }
 

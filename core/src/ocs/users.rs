@@ -82,6 +82,7 @@ pub(super) async fn create(room: &Ocs, call: &Call) -> Result<Answer, OcsError> 
         quota,
         admin: !admins.is_empty(),
         groups,
+        by: call.by()?,
     };
     let made = room.auth.create_user(new).await?;
     Ok(Answer::Data(json!({ "id": made.uid.as_str() })))
@@ -104,7 +105,7 @@ async fn require_groups(room: &Ocs, groups: &[String]) -> Result<(), OcsError> {
 pub(super) async fn delete(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
     let user = find(room, call).await?.ok_or(OcsError::NoSuchRecord)?;
     require_other(call, &user)?;
-    room.auth.delete_user(user.uid.as_str()).await?;
+    room.auth.delete_user(&call.by()?, user.uid.as_str()).await?;
     Ok(Answer::done())
 }
 
@@ -117,7 +118,7 @@ pub(super) async fn set_enabled(
     let user = find(room, call).await?;
     let user = user.ok_or_else(|| OcsError::refused(101, "User does not exist"))?;
     require_other(call, &user)?;
-    room.auth.change_user(user.uid.as_str(), UserChange::Enabled(enabled)).await?;
+    room.auth.change_user(&call.by()?, user.uid.as_str(), UserChange::Enabled(enabled)).await?;
     Ok(Answer::done())
 }
 

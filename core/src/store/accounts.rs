@@ -167,7 +167,8 @@ pub trait AccountsWrite {
     fn put_session(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Removes a session.
     fn remove_session(&mut self, hash: &str) -> Result<(), StoreError>;
-    /// Removes all sessions of a user (password changed, disabled).
+    /// Removes all sessions of a user (password changed, disabled), and the login flows that the user
+    /// has granted and whose apps have not asked yet.
     fn remove_sessions_of(&mut self, uid: &Uid) -> Result<(), StoreError>;
     /// Inserts or updates a login flow by its poll hash. A login hash that another one has is an
     /// error.

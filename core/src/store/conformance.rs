@@ -94,6 +94,7 @@ macro_rules! conformance {
                 groups_have_members,
                 app_passwords_come_and_go,
                 sessions_come_and_go,
+                granted_flows_end_with_the_sessions,
                 login_flows_come_and_go,
             ],
         }

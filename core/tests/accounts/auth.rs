@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use moonsail::auth::{Access, AuthError, Caller, UserChange};
+use moonsail::auth::{Access, AuthError, By, Caller, UserChange};
 use moonsail_sdk::secret::Secret;
 
 use crate::house::{Browser, ELSEWHERE, HOME, House, PASSWORD, asking, basic, request};
@@ -147,7 +147,11 @@ async fn a_new_password_ends_the_old_one_and_the_sessions_but_no_app() {
     let get = browser.request("GET", "/", "");
     assert!(house.auth.authenticate(&get).await.expect("reads").is_some());
 
-    house.auth.set_password("ALICE", &Secret::new("another-one")).await.expect("is set");
+    house
+        .auth
+        .set_password(&By::console(), "ALICE", &Secret::new("another-one"))
+        .await
+        .expect("is set");
     assert_eq!(house.auth.authenticate(&old).await, bad());
     assert_eq!(house.auth.authenticate(&get).await, Ok(None));
     assert!(house.auth.authenticate(&asking(&basic("alice", "another-one"), HOME)).await.is_ok());
@@ -166,14 +170,22 @@ async fn a_disabled_account_is_out_at_the_next_request() {
     for request in [&by_session, &by_token, &by_password] {
         assert!(house.auth.authenticate(request).await.expect("is let in").is_some());
     }
-    house.auth.change_user("bob", UserChange::Enabled(false)).await.expect("is changed");
+    house
+        .auth
+        .change_user(&By::console(), "bob", UserChange::Enabled(false))
+        .await
+        .expect("is changed");
     assert_eq!(house.auth.authenticate(&by_token).await, Err(AuthError::Disabled));
     assert_eq!(house.auth.authenticate(&by_password).await, Err(AuthError::Disabled));
     assert_eq!(house.auth.authenticate(&by_session).await, Ok(None));
     // Only who knows the password is told.
     let wrong = house.auth.authenticate(&asking(&basic("bob", "wrong"), HOME)).await;
     assert_eq!(wrong, bad());
-    house.auth.change_user("bob", UserChange::Enabled(true)).await.expect("is changed");
+    house
+        .auth
+        .change_user(&By::console(), "bob", UserChange::Enabled(true))
+        .await
+        .expect("is changed");
     assert!(house.auth.authenticate(&by_token).await.is_ok());
     assert_eq!(house.auth.authenticate(&by_session).await, Ok(None), "its sessions are gone");
 }
@@ -206,7 +218,7 @@ async fn a_login_makes_a_new_session_and_ends_the_old_one() {
     let mut browser = Browser::new(&house);
     browser.log_in("/index.php/login", "alice", PASSWORD).await;
     let first = browser.request("GET", "/", "");
-    let alice = house.auth.find_user("alice").await.expect("reads").expect("exists").uid;
+    let alice = house.auth.session(&first).await.expect("reads").expect("a session");
     let cookie = house.auth.open_session(&first, &alice).await.expect("opens");
     assert!(cookie.starts_with("moonsail_session="), "{cookie}");
     assert_eq!(house.auth.authenticate(&first).await, Ok(None));

@@ -1,13 +1,13 @@
 //! Login flows as apps and browsers go through them (clients.md §5, §6).
 
-use moonsail::auth::UserChange;
+use moonsail::auth::{By, UserChange};
 
 use crate::house::{Answer, Browser, ELSEWHERE, HOME, House, PASSWORD, asking, basic};
 
 const DESKTOP: &str = "laptop (Desktop Client - Linux)";
 
 /// A started flow: poll token and the path of the login URL.
-async fn start(house: &House) -> (String, String) {
+pub(crate) async fn start(house: &House) -> (String, String) {
     let mut app = Browser::new(house);
     app.fields.push(("user-agent", DESKTOP.to_owned()));
     let answer = app.post("/index.php/login/v2", &[]).await;
@@ -24,17 +24,17 @@ async fn start(house: &House) -> (String, String) {
     (poll.to_owned(), path.to_owned())
 }
 
-async fn poll(house: &House, token: &str) -> Answer {
+pub(crate) async fn poll(house: &House, token: &str) -> Answer {
     Browser::new(house).post("/index.php/login/v2/poll", &[("token", token)]).await
 }
 
 /// Presses the button of a page that asks for a grant.
-async fn allow(browser: &mut Browser<'_>, page: &Answer, action: &str) -> Answer {
+pub(crate) async fn allow(browser: &mut Browser<'_>, page: &Answer, action: &str) -> Answer {
     let (token, state) = (page.hidden("requesttoken"), page.hidden("stateToken"));
     browser.post(action, &[("requesttoken", &token), ("stateToken", &state)]).await
 }
 
-const GRANT: &str = "/index.php/login/v2/grant";
+pub(crate) const GRANT: &str = "/index.php/login/v2/grant";
 
 #[tokio::test]
 async fn an_app_gets_a_password_once_after_its_user_has_allowed_it() {
@@ -221,7 +221,11 @@ async fn a_grant_of_an_account_that_was_disabled_meanwhile_is_worth_nothing() {
     browser.log_in("/login/v2/flow", "bob", "B0b-passw0rd").await;
     let question = browser.get("/login/v2/flow").await;
     allow(&mut browser, &question, GRANT).await;
-    house.auth.change_user("bob", UserChange::Enabled(false)).await.expect("is changed");
+    house
+        .auth
+        .change_user(&By::console(), "bob", UserChange::Enabled(false))
+        .await
+        .expect("is changed");
     assert_eq!(poll(&house, &token).await.status, 404);
 }
 

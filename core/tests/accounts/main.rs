@@ -1,6 +1,7 @@
 //! Logging in, over the real index: `auth`, the login room and the web room as the door calls them.
 
 mod auth;
+mod changes;
 mod flows;
 mod house;
 mod pages;

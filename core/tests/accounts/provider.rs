@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use moonsail::auth::{AccountError, AuthError, BUILTIN};
+use moonsail::auth::{AccountError, AuthError, BUILTIN, By};
 use moonsail_sdk::auth::{Auth as Answer, AuthUnavailable, Authenticator, Call, Identity};
 use moonsail_sdk::secret::Secret;
 
@@ -73,7 +73,8 @@ async fn the_first_login_makes_an_account_that_a_renamed_login_keeps() {
     assert_eq!((carol.provider.as_str(), carol.subject.as_str()), ("plugin:directory", "uuid-1"));
     assert_eq!(carol.password, None);
     assert_eq!(house.auth.groups_of(&carol.uid).await.expect("reads"), ["staff"]);
-    let elsewhere = house.auth.set_password("Carol", &Secret::new("long enough")).await;
+    let elsewhere =
+        house.auth.set_password(&By::console(), "Carol", &Secret::new("long enough")).await;
     assert!(matches!(elsewhere, Err(AccountError::PasswordElsewhere(_))), "{elsewhere:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moonsail::auth::{Access, AppPasswordError, AuthError, NewToken, Principal};
+use moonsail::auth::{Access, AppPasswordError, AuthError, By, NewToken, Principal};
 use moonsail::ids::Uid;
 use moonsail::path::DavPath;
 
@@ -86,9 +86,12 @@ async fn a_revoked_token_is_out_at_the_next_request() {
     let (first, second) = (token(&house, "alice").await, token(&house, "alice").await);
     let second_id = id_of(&house, "alice").await;
     assert!(who(&house, &basic("alice", &second)).await.is_ok());
-    assert!(!house.auth.revoke_token(&uid("bob"), second_id).await.expect("runs"), "not bob's");
+    assert!(
+        !house.auth.revoke_token(&By::console(), &uid("bob"), second_id).await.expect("runs"),
+        "not bob's"
+    );
     assert!(who(&house, &basic("alice", &second)).await.is_ok());
-    assert!(house.auth.revoke_token(&uid("alice"), second_id).await.expect("runs"));
+    assert!(house.auth.revoke_token(&By::console(), &uid("alice"), second_id).await.expect("runs"));
     for _ in 0..30 {
         // A phone that does not know goes on asking; it is told 401 and keeps nobody out.
         let got = who(&house, &basic("alice", &second)).await;
@@ -96,7 +99,9 @@ async fn a_revoked_token_is_out_at_the_next_request() {
     }
     assert!(who(&house, &basic("alice", &first)).await.is_ok());
     assert!(who(&house, &basic("alice", PASSWORD)).await.is_ok());
-    assert!(!house.auth.revoke_token(&uid("alice"), second_id).await.expect("runs"));
+    assert!(
+        !house.auth.revoke_token(&By::console(), &uid("alice"), second_id).await.expect("runs")
+    );
 }
 
 #[tokio::test]
@@ -111,7 +116,7 @@ async fn requests_in_flight_cannot_revive_a_revoked_token() {
                 tokio::spawn(async move { who(&house, &authorization).await })
             })
             .collect();
-        house.auth.revoke_token(&uid("alice"), id).await.expect("runs");
+        house.auth.revoke_token(&By::console(), &uid("alice"), id).await.expect("runs");
         let after = who(&house, &basic("alice", &text)).await;
         assert_eq!(after, Err(AuthError::BadCredentials));
         for request in requests {
@@ -146,22 +151,25 @@ async fn the_last_use_is_noted_each_minute() {
 async fn a_password_is_exchanged_for_a_token_and_a_token_is_not() {
     let house = House::new().await;
     let by_password = who(&house, &basic("Alice@example.org", PASSWORD)).await.expect("is let in");
-    let text = house.auth.exchange_password(&by_password, "Pixel 8").await.expect("a token");
+    let asked = request("GET", "/", &[], "");
+    let text =
+        house.auth.exchange_password(&asked, &by_password, "Pixel 8").await.expect("a token");
     let by_token = who(&house, &basic("alice@EXAMPLE.org", text.reveal())).await.expect("works");
-    let refused = house.auth.exchange_password(&by_token, "x").await;
+    let refused = house.auth.exchange_password(&asked, &by_token, "x").await;
     assert_eq!(refused.map(|_| ()), Err(AppPasswordError::HasToken));
     assert_eq!(house.auth.tokens_of(&uid("alice")).await.expect("reads")[0].name, "Pixel 8");
 
-    let rotated = house.auth.rotate_token(&by_token).await.expect("a new one");
+    let asked = asking(&basic("alice", text.reveal()), HOME);
+    let rotated = house.auth.rotate_token(&asked, &by_token).await.expect("a new one");
     let old = who(&house, &basic("alice", text.reveal())).await;
     assert_eq!(old, Err(AuthError::BadCredentials));
     let by_token = who(&house, &basic("alice", rotated.reveal())).await.expect("is let in");
     assert_eq!(
-        house.auth.revoke_own_token(&by_password).await,
+        house.auth.revoke_own_token(&asked, &by_password).await,
         Err(AppPasswordError::NoToken),
         "the password is not a token"
     );
-    house.auth.revoke_own_token(&by_token).await.expect("is revoked");
+    house.auth.revoke_own_token(&asked, &by_token).await.expect("is revoked");
     let gone = who(&house, &basic("alice", rotated.reveal())).await;
     assert_eq!(gone, Err(AuthError::BadCredentials));
 }
@@ -175,7 +183,7 @@ async fn a_one_time_token_is_good_for_one_exchange_and_nothing_else() {
     assert_eq!(who(&house, &authorization).await, Err(AuthError::BadCredentials));
     let exchange = async |authorization: &str| {
         let request = request("GET", "/", &[("authorization", authorization)], "");
-        house.auth.exchange_one_time(&request.headers, "iPad").await
+        house.auth.exchange_one_time(&request, "iPad").await
     };
     let bad = || Err(AppPasswordError::Auth(AuthError::BadCredentials));
     assert_eq!(exchange(&basic("bob", once.reveal())).await.map(|_| ()), bad());
@@ -197,8 +205,11 @@ async fn a_lost_device_is_told_to_wipe_itself() {
     let mut app = Browser::new(&house);
     let body = |token: &str| format!("token={token}");
     assert_eq!(app.send("POST", "/index.php/core/wipe/check", &body(&lost)).await.status, 404);
-    assert!(!house.auth.mark_for_wipe(&uid("alice"), id).await.expect("runs"), "not alice's");
-    assert!(house.auth.mark_for_wipe(&uid("bob"), id).await.expect("runs"));
+    assert!(
+        !house.auth.mark_for_wipe(&By::console(), &uid("alice"), id).await.expect("runs"),
+        "not alice's"
+    );
+    assert!(house.auth.mark_for_wipe(&By::console(), &uid("bob"), id).await.expect("runs"));
     assert_eq!(who(&house, &basic("bob", &lost)).await, Err(AuthError::BadCredentials));
 
     // iOS calls its form JSON; Android asks for the format.

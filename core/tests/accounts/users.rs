@@ -1,6 +1,6 @@
 //! The rules of making, changing and removing users and groups.
 
-use moonsail::auth::{AccountError, NewUser, UserChange};
+use moonsail::auth::{AccountError, By, NewUser, UserChange};
 use moonsail_sdk::secret::Secret;
 
 use crate::house::{House, PASSWORD, asking, basic};
@@ -18,10 +18,10 @@ async fn user_ids_are_unique_for_ever_and_in_any_case() {
     }
     let taken = house.auth.create_user(new("ALICE", "long enough")).await;
     assert!(matches!(taken, Err(AccountError::UidTaken)), "{taken:?}");
-    house.auth.delete_user("bob").await.expect("is removed");
+    house.auth.delete_user(&By::console(), "bob").await.expect("is removed");
     let reborn = house.auth.create_user(new("Bob", "long enough")).await;
     assert!(matches!(reborn, Err(AccountError::UidTaken)), "{reborn:?}");
-    let gone = house.auth.delete_user("bob").await;
+    let gone = house.auth.delete_user(&By::console(), "bob").await;
     assert!(matches!(gone, Err(AccountError::NoSuchUser)), "{gone:?}");
 }
 
@@ -34,9 +34,10 @@ async fn passwords_have_a_shortest_and_a_longest_length() {
     assert!(matches!(long, Err(AccountError::LongPassword)), "{long:?}");
     let unicode = house.auth.create_user(new("carol", "pässwört")).await;
     assert!(unicode.is_ok(), "eight characters, {unicode:?}");
-    let weak = house.auth.set_password("carol", &Secret::new("short")).await;
+    let weak = house.auth.set_password(&By::console(), "carol", &Secret::new("short")).await;
     assert!(matches!(weak, Err(AccountError::WeakPassword { .. })), "{weak:?}");
-    let nobody = house.auth.set_password("nobody", &Secret::new("long enough")).await;
+    let nobody =
+        house.auth.set_password(&By::console(), "nobody", &Secret::new("long enough")).await;
     assert!(matches!(nobody, Err(AccountError::NoSuchUser)), "{nobody:?}");
 }
 
@@ -45,17 +46,21 @@ async fn a_mail_address_names_one_account() {
     let house = House::new().await;
     for email in ["alice@example.org", "Alice@Example.ORG"] {
         let change = UserChange::Email(Some(email.to_owned()));
-        let got = house.auth.change_user("bob", change).await;
+        let got = house.auth.change_user(&By::console(), "bob", change).await;
         assert!(matches!(got, Err(AccountError::EmailTaken)), "{email} {got:?}");
     }
     // Nor may an address be somebody's user id: it would log in as two.
     house.add("carol@example.org", "long enough", None, false).await;
     let change = UserChange::Email(Some("carol@example.org".to_owned()));
-    let got = house.auth.change_user("bob", change).await;
+    let got = house.auth.change_user(&By::console(), "bob", change).await;
     assert!(matches!(got, Err(AccountError::EmailTaken)), "{got:?}");
     let change = UserChange::Email(Some("bob@example.org".to_owned()));
-    house.auth.change_user("bob", change).await.expect("is changed");
-    house.auth.change_user("bob", UserChange::Email(None)).await.expect("is removed");
+    house.auth.change_user(&By::console(), "bob", change).await.expect("is changed");
+    house
+        .auth
+        .change_user(&By::console(), "bob", UserChange::Email(None))
+        .await
+        .expect("is removed");
 }
 
 #[tokio::test]
@@ -64,12 +69,16 @@ async fn the_last_administrator_stays() {
     let last = |got: Result<(), AccountError>| {
         assert!(matches!(got, Err(AccountError::LastAdmin)), "{got:?}");
     };
-    last(house.auth.change_user("alice", UserChange::Admin(false)).await);
-    last(house.auth.change_user("alice", UserChange::Enabled(false)).await);
-    last(house.auth.delete_user("alice").await.map(|_| ()));
-    house.auth.change_user("bob", UserChange::Admin(true)).await.expect("is changed");
-    house.auth.delete_user("alice").await.expect("is removed");
-    last(house.auth.change_user("bob", UserChange::Admin(false)).await);
+    last(house.auth.change_user(&By::console(), "alice", UserChange::Admin(false)).await);
+    last(house.auth.change_user(&By::console(), "alice", UserChange::Enabled(false)).await);
+    last(house.auth.delete_user(&By::console(), "alice").await.map(|_| ()));
+    house
+        .auth
+        .change_user(&By::console(), "bob", UserChange::Admin(true))
+        .await
+        .expect("is changed");
+    house.auth.delete_user(&By::console(), "alice").await.expect("is removed");
+    last(house.auth.change_user(&By::console(), "bob", UserChange::Admin(false)).await);
 }
 
 #[tokio::test]
@@ -84,7 +93,7 @@ async fn changes_are_seen_by_the_next_request_of_a_known_token() {
         UserChange::DisplayName("Bob B.".to_owned()),
         UserChange::Admin(true),
     ] {
-        house.auth.change_user("bob", change).await.expect("is changed");
+        house.auth.change_user(&By::console(), "bob", change).await.expect("is changed");
     }
     let bob = who().await;
     assert_eq!((bob.quota, bob.display_name.as_str(), bob.admin), (Some(1000), "Bob B.", true));
@@ -94,7 +103,7 @@ async fn changes_are_seen_by_the_next_request_of_a_known_token() {
         UserChange::Language("../x".to_owned()),
         UserChange::Email(Some("not an address".to_owned())),
     ] {
-        let got = house.auth.change_user("bob", change).await;
+        let got = house.auth.change_user(&By::console(), "bob", change).await;
         assert!(matches!(got, Err(AccountError::BadValue(_))), "{got:?}");
     }
 }
@@ -102,17 +111,17 @@ async fn changes_are_seen_by_the_next_request_of_a_known_token() {
 #[tokio::test]
 async fn groups_have_members() {
     let house = House::new().await;
-    house.auth.create_group("staff").await.expect("is made");
-    let again = house.auth.create_group("staff").await;
+    house.auth.create_group(&By::console(), "staff").await.expect("is made");
+    let again = house.auth.create_group(&By::console(), "staff").await;
     assert!(matches!(again, Err(AccountError::GroupTaken)), "{again:?}");
-    house.auth.set_member("staff", "ALICE", true).await.expect("is added");
-    let nobody = house.auth.set_member("staff", "nobody", true).await;
+    house.auth.set_member(&By::console(), "staff", "ALICE", true).await.expect("is added");
+    let nobody = house.auth.set_member(&By::console(), "staff", "nobody", true).await;
     assert!(matches!(nobody, Err(AccountError::NoSuchUser)), "{nobody:?}");
-    let nowhere = house.auth.set_member("nowhere", "alice", true).await;
+    let nowhere = house.auth.set_member(&By::console(), "nowhere", "alice", true).await;
     assert!(matches!(nowhere, Err(AccountError::NoSuchGroup)), "{nowhere:?}");
     let members = house.auth.group_members("staff").await.expect("exists");
     assert_eq!(members.iter().map(|uid| uid.as_str()).collect::<Vec<_>>(), ["alice"]);
-    house.auth.delete_group("staff").await.expect("is removed");
+    house.auth.delete_group(&By::console(), "staff").await.expect("is removed");
     let gone = house.auth.group_members("staff").await;
     assert!(matches!(gone, Err(AccountError::NoSuchGroup)), "{gone:?}");
     assert_eq!(house.auth.list_users("ALI", 10, 0).await.expect("reads").len(), 1);

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use moonsail::auth::{Auth, AuthSettings, NewToken, NewUser, UserChange};
+use moonsail::auth::{Auth, AuthSettings, By, NewToken, NewUser, UserChange};
 use moonsail::clock::Clock;
 use moonsail::content::{Content, Publisher};
 use moonsail::dav::{Dav, DavSettings};
@@ -160,7 +160,7 @@ impl House {
 
     pub(crate) async fn quota(&self, bytes: u64) {
         let change = UserChange::Quota(Some(bytes));
-        self.auth.change_user("alice", change).await.unwrap();
+        self.auth.change_user(&By::console(), "alice", change).await.unwrap();
     }
 
     pub(crate) fn request(

@@ -4,6 +4,7 @@
 //! in the core's own tests shows already is not repeated here.
 
 mod access;
+mod audit;
 mod destination;
 mod flows;
 mod house;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::CommandError;
 use crate::app::House;
-use crate::auth::AccountError;
+use crate::auth::{AccountError, By};
 use crate::store;
 
 /// How many groups are read at once for the list.
@@ -47,7 +47,7 @@ pub(super) async fn execute(house: &House, command: GroupCommand) -> Result<Valu
     let auth = &house.auth;
     match command {
         GroupCommand::Add { group } => {
-            let done = auth.create_group(&group).await;
+            let done = auth.create_group(&By::console(), &group).await;
             answer(house, done, &group, "").await
         }
         GroupCommand::List => list(house).await,
@@ -59,11 +59,11 @@ pub(super) async fn execute(house: &House, command: GroupCommand) -> Result<Valu
             Err(error) => Err(house.refused(error, "", &group).await),
         },
         GroupCommand::Delete { group } => {
-            let done = auth.delete_group(&group).await;
+            let done = auth.delete_group(&By::console(), &group).await;
             answer(house, done, &group, "").await
         }
         GroupCommand::Member { group, user, member } => {
-            let done = auth.set_member(&group, &user, member).await;
+            let done = auth.set_member(&By::console(), &group, &user, member).await;
             answer(house, done, &group, &user).await
         }
     }

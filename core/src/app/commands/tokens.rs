@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::CommandError;
 use crate::app::House;
-use crate::auth::NewToken;
+use crate::auth::{By, NewToken};
 use crate::path::DavPath;
 use crate::store::accounts::Token;
 
@@ -61,12 +61,12 @@ pub(super) async fn execute(house: &House, command: TokenCommand) -> Result<Valu
         }
         TokenCommand::Revoke { user, id } => {
             let user = house.require_user(&user).await?;
-            let done = house.auth.revoke_token(&user.uid, id).await?;
+            let done = house.auth.revoke_token(&By::console(), &user.uid, id).await?;
             answer(done, user.uid.as_str(), id)
         }
         TokenCommand::Wipe { user, id } => {
             let user = house.require_user(&user).await?;
-            let done = house.auth.mark_for_wipe(&user.uid, id).await?;
+            let done = house.auth.mark_for_wipe(&By::console(), &user.uid, id).await?;
             answer(done, user.uid.as_str(), id)
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::error::{CommandError, uid};
 use super::wire_secret;
 use crate::app::House;
-use crate::auth::{NewUser, UserChange};
+use crate::auth::{By, NewUser, UserChange};
 use crate::store;
 use crate::store::accounts::User;
 
@@ -94,7 +94,7 @@ pub(super) async fn execute(house: &House, command: UserCommand) -> Result<Value
         UserCommand::List => list(house).await,
         UserCommand::Show { name } => show(house, &name).await,
         UserCommand::Passwd { name, password } => {
-            match house.auth.set_password(&name, &password).await {
+            match house.auth.set_password(&By::console(), &name, &password).await {
                 Ok(()) => Ok(json!({ "user": name })),
                 Err(error) => Err(house.refused(error, &name, "").await),
             }
@@ -121,6 +121,7 @@ async fn add(house: &House, new: NewAccount) -> Result<Value, CommandError> {
         quota,
         admin: new.admin,
         groups: new.groups,
+        by: By::console(),
     };
     let name = user.uid.clone();
     match house.auth.create_user(user).await {
@@ -164,7 +165,7 @@ async fn show(house: &House, name: &str) -> Result<Value, CommandError> {
 }
 
 async fn change(house: &House, name: &str, change: UserChange) -> Result<Value, CommandError> {
-    match house.auth.change_user(name, change).await {
+    match house.auth.change_user(&By::console(), name, change).await {
         Ok(()) => Ok(json!({ "user": name })),
         Err(error) => Err(house.refused(error, name, "").await),
     }
@@ -174,7 +175,7 @@ async fn change(house: &House, name: &str, change: UserChange) -> Result<Value, 
 /// or an administrator removed the account alone (the provisioning API does), this finishes it.
 async fn delete(house: &House, name: &str) -> Result<Value, CommandError> {
     let uid = match house.auth.find_user(name).await {
-        Ok(Some(user)) => match house.auth.delete_user(user.uid.as_str()).await {
+        Ok(Some(user)) => match house.auth.delete_user(&By::console(), user.uid.as_str()).await {
             Ok(uid) => uid,
             Err(error) => return Err(house.refused(error, name, "").await),
         },

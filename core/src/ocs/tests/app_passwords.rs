@@ -1,8 +1,15 @@
 //! App passwords: exchanged, rotated, revoked, and what they may not do.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Uri};
+use moonsail_sdk::secret::Secret;
+
 use super::{Bed, PASSWORD};
-use crate::auth::NewToken;
+use crate::auth::{Caller, NewToken};
 use crate::ids::Uid;
+use crate::wire::{Body, Request};
 
 const EXCHANGE: &str = "GET /ocs/v2.php/core/getapppassword?format=json";
 const ONE_TIME: &str = "GET /ocs/v2.php/core/getapppassword-onetime?format=json";
@@ -114,4 +121,43 @@ async fn app_passwords_do_not_grow() {
     ] {
         assert_eq!(bed.ask(who, line, body).await.status, status, "{line} {body}");
     }
+}
+
+/// A request without anything, to the address that the bed has.
+fn plain() -> Request {
+    Request {
+        method: Method::GET,
+        uri: Uri::from_static("/"),
+        headers: HeaderMap::new(),
+        body: Body::from_bytes(""),
+        remote_ip: "192.0.2.1".parse().unwrap(),
+        base_url: Arc::from("http://127.0.0.1:8182"),
+        id: Arc::from("test"),
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_long_ago_makes_no_app_password_and_changes_no_password() {
+    let bed = Bed::new().await;
+    let caller =
+        Caller { ip: "192.0.2.1".parse().unwrap(), request_id: "test".to_owned(), device: None };
+    let alice = bed.auth.login(&caller, "alice", &Secret::new(PASSWORD)).await.unwrap();
+    let cookie = bed.auth.open_session(&plain(), &alice).await.unwrap();
+    let fields = [
+        ("ocs-apirequest", "true"),
+        ("cookie", cookie.split(';').next().unwrap()),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let set = "PUT /ocs/v2.php/cloud/users/alice?format=json";
+    for (minutes, status) in [(0, 200), (20, 403)] {
+        bed.clock.advance(Duration::from_secs(minutes * 60));
+        let got = bed.ask_with("", EXCHANGE, "", &fields).await;
+        assert_eq!(got.status, status, "{minutes} min: {}", got.body);
+        let got = bed.ask_with("", set, "key=language&value=de", &fields).await;
+        assert_eq!(got.status, 200, "what is no secret: {}", got.body);
+    }
+    let got = bed.ask_with("", set, "key=password&value=another-one", &fields).await;
+    assert_eq!(got.status, 403, "{}", got.body);
+    assert!(got.body.contains("Password confirmation is required"), "{}", got.body);
 }

@@ -29,6 +29,7 @@ pub(super) struct Bed {
     pub(super) room: Ocs,
     pub(super) auth: Arc<Auth>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Clock,
     tokens: Mutex<HashMap<String, String>>,
     _folder: tempfile::TempDir,
 }
@@ -76,7 +77,7 @@ impl Bed {
         let users = BuiltinUsers::new(Arc::clone(&store), passwords.clone());
         let auth_settings = AuthSettings { passwords, ..auth_settings };
         let chain = vec![(BUILTIN.to_owned(), Arc::new(users) as _)];
-        let auth = Arc::new(Auth::new(Arc::clone(&store), chain, auth_settings, clock));
+        let auth = Arc::new(Auth::new(Arc::clone(&store), chain, auth_settings, clock.clone()));
         for (uid, name) in [("admin", "admin"), ("alice", "Alice Adams"), ("bob", "Bob Brown")] {
             let new = NewUser {
                 uid: uid.to_owned(),
@@ -89,7 +90,7 @@ impl Bed {
             auth.create_user(new).await.unwrap();
         }
         let room = Ocs::new(Arc::clone(&auth), Arc::clone(&store), settings);
-        Self { room, auth, store, tokens: Mutex::default(), _folder: folder }
+        Self { room, auth, store, clock, tokens: Mutex::default(), _folder: folder }
     }
 
     /// The Basic field of `who`: `""` for nobody, a user id for an app password of that user, else

@@ -231,6 +231,22 @@ pub(crate) fn sessions_come_and_go(bed: &impl Bed) {
     assert_eq!(read(&store, |tx| tx.session("bob")), None);
 }
 
+pub(crate) fn granted_flows_end_with_the_sessions(bed: &impl Bed) {
+    fn by(name: &str, granted: &str) -> LoginFlow {
+        LoginFlow { granted: Some((uid(granted), granted.to_owned())), ..flow(name) }
+    }
+    let store = bed.open();
+    write(&store, |tx| {
+        tx.put_flow(&by("a", "alice"))?;
+        tx.put_flow(&by("b", "bob"))?;
+        tx.put_flow(&flow("c"))
+    });
+    write(&store, |tx| tx.remove_sessions_of(&uid("ALICE")));
+    assert_eq!(read(&store, |tx| tx.flow_by_poll("a")), None);
+    assert!(read(&store, |tx| tx.flow_by_poll("b")).is_some(), "somebody else's");
+    assert!(read(&store, |tx| tx.flow_by_poll("c")).is_some(), "nobody's yet");
+}
+
 pub(crate) fn login_flows_come_and_go(bed: &impl Bed) {
     let store = bed.open();
     write(&store, |tx| {

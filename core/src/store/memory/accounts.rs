@@ -165,6 +165,9 @@ impl AccountsWrite for State {
 
     fn remove_sessions_of(&mut self, uid: &Uid) -> Result<(), StoreError> {
         self.sessions.retain(|_, session| key(&session.uid) != key(uid));
+        let theirs =
+            |flow: &LoginFlow| flow.granted.as_ref().is_some_and(|(by, _)| key(by) == key(uid));
+        self.flows.retain(|_, flow| !theirs(flow));
         Ok(())
     }
 

@@ -194,7 +194,8 @@ impl AccountsWrite for Batch<'_> {
     }
 
     fn remove_sessions_of(&mut self, uid: &Uid) -> Result<(), StoreError> {
-        self.run("DELETE FROM session WHERE uid = ?1", [uid]).map(drop)
+        self.run("DELETE FROM session WHERE uid = ?1", [uid])?;
+        self.run("DELETE FROM login_flow WHERE granted_uid = ?1", [uid]).map(drop)
     }
 
     fn put_flow(&mut self, flow: &LoginFlow) -> Result<(), StoreError> {
