@@ -4,6 +4,7 @@
 //! restore begins anew.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,17 @@ pub enum RestoreError {
          folder away, or restore into another one with --data"
     )]
     NotEmpty(PathBuf),
+    /// It belongs to somebody else, whose server could not read what is restored.
+    #[error(
+        "{path} belongs to user {owner}; run this as that user, as in: sudo -u '#{owner}' \
+             moonsail …"
+    )]
+    OtherOwner {
+        /// The data folder.
+        path: PathBuf,
+        /// Number of the user.
+        owner: u32,
+    },
     /// The index of the backup is damaged.
     #[error("the index in {path} is damaged ({what}); try another generation")]
     DamagedIndex {
@@ -83,6 +95,7 @@ pub async fn restore(
     let generation = Generation::find(from)?;
     let contents = generation.contents()?;
     refuse_unless_empty(&settings.data_dir)?;
+    refuse_if_of_another(&settings.data_dir)?;
     let folder = DataFolder::open(&settings.data_dir).map_err(StartError::from)?;
     let path = folder.path().to_owned();
     refuse_unless_empty(&path)?;
@@ -143,6 +156,15 @@ fn refuse_unless_empty(path: &Path) -> Result<(), RestoreError> {
         }
     }
     Ok(())
+}
+
+/// Whether what is restored will belong to the user whose folder it is.
+fn refuse_if_of_another(path: &Path) -> Result<(), RestoreError> {
+    let Ok(owner) = std::fs::metadata(path).map(|meta| meta.uid()) else { return Ok(()) };
+    match owner == rustix::process::geteuid().as_raw() {
+        true => Ok(()),
+        false => Err(RestoreError::OtherOwner { path: path.to_owned(), owner }),
+    }
 }
 
 /// Removes what an unfinished restore left, but for lock and mark.

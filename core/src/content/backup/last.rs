@@ -52,9 +52,19 @@ impl Run {
             };
             let to = self.shelf.begin()?;
             let pool = &self.shelf.pool;
-            let totals = put::put(&mut *snapshot, pool, &to, header, &plan.extra, &faults)?;
+            let is_over = || self.findings.is_closed();
+            let totals =
+                put::put(&mut *snapshot, pool, &to, header, &plan.extra, &faults, &is_over)?;
             drop(snapshot);
             let generation = self.shelf.finish(made)?;
+            tracing::info!(
+                generation = %generation.path.display(),
+                files = totals.files,
+                copied = self.done.copied_files,
+                missing = totals.missing,
+                held_ms = self.done.held_millis,
+                "a backup was made"
+            );
             if let Some(keep) = plan.keep {
                 self.done.pruned = self.shelf.prune(keep)?;
             }

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, renameat, statat};
 use rustix::io::Errno;
 
 use super::BackupError;
@@ -89,7 +89,12 @@ impl Pool {
         let Some(from) = self.find(&key(node), node.size) else { return Ok(false) };
         let linked = match self.links {
             true => linkat(CWD, &from, at, path, AtFlags::empty()),
-            false => rustix::fs::renameat(CWD, &from, at, path),
+            // Such a file system may take two names for one.
+            false => match statat(at, path, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => renameat(CWD, &from, at, path),
+                Ok(_) => Err(Errno::EXIST),
+                Err(error) => Err(error),
+            },
         };
         match linked {
             Ok(()) => Ok(true),
@@ -232,4 +237,99 @@ fn can_link(shelf: &Path) -> Result<bool, BackupError> {
         let _absent = std::fs::remove_file(path);
     }
     Ok(can)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etag::Stamp;
+    use crate::ids::NodeId;
+    use crate::storage::{Kind, Tag};
+
+    /// A file whose bytes are `text`.
+    fn row(id: i64, text: &str) -> Node {
+        let mut digester = Digester::new(&[ChecksumKind::Sha1]);
+        digester.update(text.as_bytes());
+        let sums: Vec<String> = digester.finish().iter().map(ToString::to_string).collect();
+        Node {
+            id: NodeId(id),
+            parent: Some(NodeId(1)),
+            name: format!("file-{id}"),
+            kind: Kind::File,
+            size: text.len() as u64,
+            mtime: 1,
+            created: None,
+            uploaded: 1,
+            content: Stamp::new(7, 100 + id.unsigned_abs()),
+            tree: Stamp::new(7, 1),
+            tag: Tag::default(),
+            stage: None,
+            checksums: sums.join(" "),
+        }
+    }
+
+    fn take_in(pool: &Pool, node: &Node, text: &str) {
+        let mut intake = pool.begin(node).unwrap();
+        intake.write(text.as_bytes()).unwrap();
+        intake.keep().unwrap();
+    }
+
+    fn folder(path: &Path) -> OwnedFd {
+        std::fs::create_dir_all(path).unwrap();
+        File::open(path).unwrap().into()
+    }
+
+    #[test]
+    fn what_an_unfinished_run_took_in_is_believed_only_if_its_bytes_are_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let (good, bad, cut) = (row(1, "good"), row(2, "bad"), row(3, "cut short"));
+        let pool = Pool::open(dir.path()).unwrap();
+        for (node, text) in [(&good, "good"), (&bad, "bad"), (&cut, "cut short")] {
+            take_in(&pool, node, text);
+            assert!(pool.has(node).unwrap());
+        }
+        // As a power cut may leave them.
+        std::fs::write(pool.new.join(key(&bad)), "\0\0\0").unwrap();
+        std::fs::write(pool.new.join(key(&cut)), "").unwrap();
+        drop(pool.begin(&row(4, "dropped")).unwrap());
+        for _ in 0..3 {
+            // Each of these is cut as well.
+            let pool = Pool::open(dir.path()).unwrap();
+            assert!(pool.has(&good).unwrap());
+            assert!(!pool.has(&bad).unwrap() && !pool.has(&cut).unwrap());
+        }
+        let pool = Pool::open(dir.path()).unwrap();
+        assert!(pool.has(&good).unwrap());
+        let at = folder(&dir.path().join("files"));
+        assert!(pool.link(&good, &at, "a").unwrap());
+        assert!(!pool.link(&bad, &at, "b").unwrap());
+        pool.keep_new().unwrap();
+        assert!(!pool.new.exists() && !pool.left.exists());
+        // Now it is in a generation, and is not read again.
+        let pool = Pool::open(dir.path()).unwrap();
+        assert!(pool.has(&good).unwrap());
+        pool.sweep().unwrap();
+        assert!(pool.has(&good).unwrap(), "it has two names");
+        std::fs::remove_file(dir.path().join("files/a")).unwrap();
+        pool.sweep().unwrap();
+        assert!(!pool.has(&good).unwrap());
+    }
+
+    #[test]
+    fn without_hard_links_bytes_are_moved_and_names_that_collide_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = Pool { links: false, ..Pool::open(dir.path()).unwrap() };
+        let (one, two) = (row(1, "one"), row(2, "two"));
+        take_in(&pool, &one, "one");
+        take_in(&pool, &two, "two");
+        let files = dir.path().join("files");
+        let at = folder(&files);
+        assert!(pool.link(&one, &at, "a").unwrap());
+        assert!(pool.link(&two, &at, "a").is_err(), "as if A were a");
+        assert!(pool.link(&two, &at, "b").unwrap());
+        assert_eq!(std::fs::read_to_string(files.join("a")).unwrap(), "one");
+        pool.keep_new().unwrap();
+        let pool = Pool::open(dir.path()).unwrap();
+        assert!(!pool.has(&one).unwrap(), "the next backup copies all");
+    }
 }

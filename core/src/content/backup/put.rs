@@ -18,6 +18,7 @@ use crate::store::ReadTx;
 pub(super) const EXTRA: &str = "extra";
 
 /// Fills the folder `to` with what `tx` sees. `missing` has the rows without bytes, and why.
+/// Ends early when it `is_over`.
 pub(super) fn put(
     tx: &mut dyn ReadTx,
     pool: &Pool,
@@ -25,12 +26,16 @@ pub(super) fn put(
     header: Header,
     extra: &[(String, PathBuf)],
     missing: &[(NodeId, String)],
+    is_over: &dyn Fn() -> bool,
 ) -> Result<Totals, BackupError> {
     let mut manifest = Writer::begin(to, header)?;
     let files = to.join("files");
     make_folder(&files)?;
     let at: OwnedFd = File::open(&files).map_err(BackupError::io(&files))?.into();
     walk::walk(tx, &mut |node, path| {
+        if is_over() {
+            return Err(BackupError::Stopped);
+        }
         let (id, etag) = (node.id.0, node.etag().0);
         let path = path.to_owned();
         if node.is_folder() {

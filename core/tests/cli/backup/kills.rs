@@ -1,6 +1,7 @@
 //! kill -9 at random moments: what has a name is whole, and the next run finishes the work.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use super::{generations, lose_and_restore};
@@ -23,15 +24,13 @@ fn crowded() -> (Bed, String) {
     (bed, token)
 }
 
-/// Random enough, and told when a test fails.
-fn moments(whole: Duration, count: u64) -> impl Iterator<Item = Duration> {
-    let seed = std::process::id().into();
-    let random = move |i: u64| {
-        let mixed = (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            ^ (u64::wrapping_mul(seed, 0x2545_F491_4F6C_DD1D));
-        (mixed >> 11) % 1000
-    };
-    (0..count).map(move |i| whole.mul_f64(random(i) as f64 / 1000.0))
+/// A random moment in each of `count` parts of a time: some come early enough for sure.
+fn moments(whole: Duration, count: u32) -> impl Iterator<Item = Duration> {
+    let random = RandomState::new();
+    (0..count).map(move |part| {
+        let within = (random.hash_one(part) % 1000) as f64 / 1000.0;
+        whole.mul_f64((f64::from(part) + within) / f64::from(count))
+    })
 }
 
 #[track_caller]

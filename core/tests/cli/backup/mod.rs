@@ -260,10 +260,32 @@ fn a_backup_of_a_newer_release_is_refused() {
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replacen("\"format\":1", "\"format\":9", 1)).unwrap();
     for line in ["restore backups", "backup verify backups"] {
-        let ran = bed.run(line);
+        let ran = bed.run(&format!("--data new {line}"));
         assert!(ran.code == Some(1), "{line}: {ran:?}");
+        assert!(ran.err.contains("format 9 is of a newer release"), "{ran:?}");
     }
-    let ran = bed.run("--data new restore backups");
-    assert!(ran.err.contains("format 9 is of a newer release"), "{ran:?}");
     assert!(!bed.path("new").exists());
+    // A manifest of this release, and an index of the next one.
+    let index = generation.join("moonsail.db");
+    let conn = rusqlite::Connection::open(&index).unwrap();
+    conn.execute("INSERT INTO schema_migration VALUES (9999, 'of the future', 1)", []).unwrap();
+    drop(conn);
+    let summed = std::process::Command::new("sha1sum").arg(&index).output().unwrap();
+    let sha1 = String::from_utf8(summed.stdout).unwrap()[..40].to_owned();
+    let size = index.metadata().unwrap().len();
+    let altered: String = text
+        .lines()
+        .map(|line| match line.starts_with("{\"index\"") {
+            true => {
+                let index = json!({ "path": "moonsail.db", "size": size, "sha1": sha1 });
+                format!("{}\n", json!({ "index": index }))
+            }
+            false => format!("{line}\n"),
+        })
+        .collect();
+    fs::write(&manifest, altered).unwrap();
+    bed.run("backup verify backups").ok();
+    let ran = bed.run("--data new restore backups");
+    assert!(ran.code == Some(1) && ran.err.contains("has schema 9999"), "{ran:?}");
+    assert!(ran.err.contains("run the newer program"), "{ran:?}");
 }

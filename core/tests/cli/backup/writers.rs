@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::scope;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -82,7 +83,7 @@ fn each_backup_beside_writers_is_of_one_moment() {
             scope.spawn(move || work(bed, login, worker, over, answered));
         }
         while answered.iter().any(|round| round.load(Ordering::Relaxed) < 3) {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
         for _ in 0..6 {
             let before = [0, 1, 2].map(|worker: usize| answered[worker].load(Ordering::Relaxed));
