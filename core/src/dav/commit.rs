@@ -6,10 +6,10 @@
 use crate::content::{Assembled, Content, ContentError, to_the_end};
 use crate::ids::Uid;
 use crate::path::DavPath;
-use crate::storage::StagePath;
+use crate::storage::{StagePath, Staged};
 use crate::store::StoreError;
 use crate::store::nodes::Node;
-use crate::tree::{Actor, Conditions, PropChange, Put, PutDone, Tree, TreeError};
+use crate::tree::{Actor, Conditions, NewFolder, PropChange, Put, PutDone, Tree, TreeError};
 
 /// What a commit needs, owned.
 #[derive(Clone)]
@@ -53,11 +53,40 @@ impl Committer {
         let again = parents.then(|| put.clone());
         let done = self.tree.put(self.actor.clone(), &self.uid, put).await;
         match (done, again) {
-            (Err(TreeError::ParentMissing(_)), Some(put)) => {
-                self.make_parents(&put.path).await?;
-                self.tree.put(self.actor.clone(), &self.uid, put).await
-            }
+            (Err(TreeError::ParentMissing(_)), Some(put)) => self.commit_with_parents(put).await,
             (done, _) => done,
+        }
+    }
+
+    /// The file and the folders above it that are missing become true together.
+    async fn commit_with_parents(&self, put: Put) -> Result<PutDone, TreeError> {
+        let mut parents = Vec::new();
+        let mut at = put.path.parent();
+        while let Some(folder) = at.filter(|folder| !folder.is_root()) {
+            at = folder.parent();
+            match self.content.stage_folder().await {
+                Ok(staged) => {
+                    let none = Conditions::default();
+                    parents.insert(0, NewFolder::plain(folder, staged, none));
+                }
+                Err(error) => {
+                    self.discard(parents.into_iter().map(|parent| parent.staged)).await;
+                    return Err(error.into());
+                }
+            }
+        }
+        let staged: Vec<Staged> = parents.iter().map(|parent| parent.staged.clone()).collect();
+        match self.tree.put_below(self.actor.clone(), &self.uid, put, parents).await {
+            Ok((done, unused)) => {
+                self.discard(unused).await;
+                Ok(done)
+            }
+            Err(error) => {
+                if is_refused(&error) {
+                    self.discard(staged).await;
+                }
+                Err(error)
+            }
         }
     }
 
@@ -70,41 +99,19 @@ impl Committer {
         most_dead: usize,
     ) -> Result<Node, TreeError> {
         to_the_end(async move {
-            let none = conditions.tokens_only();
-            let made = self.make(&path, conditions).await?;
-            if props.is_empty() {
-                return Ok(made);
-            }
-            let patched =
-                self.tree.patch_props(self.actor, &self.uid, path, props, most_dead, none);
-            patched.await
+            let staged = self.content.stage_folder().await.map_err(TreeError::from)?;
+            let at = staged.at.clone();
+            let new = NewFolder { path, staged, conditions, props, most_dead };
+            let made = self.tree.mkcol(self.actor.clone(), &self.uid, new).await;
+            self.tidy(made, &at).await
         })
         .await?
     }
 
-    /// Makes the folders above `path` that are missing.
-    pub(super) async fn make_parents(&self, path: &DavPath) -> Result<(), TreeError> {
-        let mut above = Vec::new();
-        let mut at = path.parent();
-        while let Some(folder) = at.filter(|folder| !folder.is_root()) {
-            at = folder.parent();
-            above.push(folder);
+    async fn discard(&self, staged: impl IntoIterator<Item = Staged>) {
+        for staged in staged {
+            self.content.discard(&staged.at).await;
         }
-        for folder in above.iter().rev() {
-            match self.make(folder, Conditions::default()).await {
-                Ok(_) | Err(TreeError::Exists(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn make(&self, path: &DavPath, conditions: Conditions) -> Result<Node, TreeError> {
-        let staged = self.content.stage_folder().await.map_err(TreeError::from)?;
-        let at = staged.at.clone();
-        let (actor, path) = (self.actor.clone(), path.clone());
-        let made = self.tree.mkcol(actor, &self.uid, path, staged, conditions).await;
-        self.tidy(made, &at).await
     }
 
     /// Throws away what was staged for a commit that was refused.

@@ -37,6 +37,7 @@ pub use copy::{CopyMade, CopyPlan, CopySource};
 pub use error::TreeError;
 pub use listing::{Listed, Listing, Wants, find, listed_at};
 pub use locks::{LockGranted, LockRequest, Unlock};
+pub use mkcol::NewFolder;
 pub use outside::{Adopted, Found, Sight, folder_on_disk};
 pub use props::{PropChange, PropOutcome};
 pub use put::{Foreseen, Put, PutDone};

@@ -51,20 +51,7 @@ impl Tree {
             let recorder = Recorder { actor: &actor, now };
             let walk = Walk::to(tx, &owner, &path)?;
             conditions.check(tx, &walk, recorder.seconds())?;
-            walk.require()?;
-            check_locks(tx, &walk, &recorder, &conditions, Reach::Content)?;
-            let mut node = walk.require()?.clone();
-            for change in &changes {
-                apply(tx, &recorder, &walk, &mut node, change)?;
-            }
-            if tx.dead_props(node.id)?.len() > most_dead {
-                return Err(TreeError::TooManyProperties);
-            }
-            node.tree = tx.next_stamp()?;
-            tx.update_node(&node)?;
-            recorder.raise_above(tx, &walk, node.tree, 0)?;
-            recorder.log(tx, node.tree, ChangeKind::Properties, node.id, &walk, None)?;
-            Ok(node)
+            patch(tx, &recorder, &walk, &changes, most_dead, &conditions)
         })
         .await
     }
@@ -117,6 +104,31 @@ impl Tree {
         })
         .await
     }
+}
+
+/// The changes alone, inside a job that has checked its conditions.
+pub(super) fn patch(
+    tx: &mut dyn WriteTx,
+    recorder: &Recorder<'_>,
+    walk: &Walk,
+    changes: &[PropChange],
+    most_dead: usize,
+    conditions: &Conditions,
+) -> Result<Node, TreeError> {
+    walk.require()?;
+    check_locks(tx, walk, recorder, conditions, Reach::Content)?;
+    let mut node = walk.require()?.clone();
+    for change in changes {
+        apply(tx, recorder, walk, &mut node, change)?;
+    }
+    if tx.dead_props(node.id)?.len() > most_dead {
+        return Err(TreeError::TooManyProperties);
+    }
+    node.tree = tx.next_stamp()?;
+    tx.update_node(&node)?;
+    recorder.raise_above(tx, walk, node.tree, 0)?;
+    recorder.log(tx, node.tree, ChangeKind::Properties, node.id, walk, None)?;
+    Ok(node)
 }
 
 fn apply(

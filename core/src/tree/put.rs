@@ -3,6 +3,7 @@
 use super::change::{Recorder, signed};
 use super::conditions::Conditions;
 use super::locks::{Reach, check_locks};
+use super::mkcol::{NewFolder, make};
 use super::walk::Walk;
 use super::{Actor, Tree, TreeError};
 use crate::ids::{NodeId, Uid};
@@ -48,22 +49,56 @@ impl Tree {
     /// # Errors
     /// [`TreeError`]; the staged file is then still in the stage, and the caller's to discard.
     pub async fn put(&self, actor: Actor, owner: &Uid, put: Put) -> Result<PutDone, TreeError> {
+        let done = self.put_below(actor, owner, put, Vec::new()).await;
+        done.map(|(done, _)| done)
+    }
+
+    /// The same, in one commit with the folders above that are missing (the topmost first). Gives
+    /// also the staged folders that somebody else has made meanwhile: they are the caller's to
+    /// discard, and all of them are after an error.
+    ///
+    /// # Errors
+    /// [`TreeError`]; there is none of the folders then.
+    pub async fn put_below(
+        &self,
+        actor: Actor,
+        owner: &Uid,
+        put: Put,
+        parents: Vec<NewFolder>,
+    ) -> Result<(PutDone, Vec<Staged>), TreeError> {
         let (owner, now) = (owner.clone(), self.clock.millis());
         store::write(&self.store, move |tx| {
             let recorder = Recorder { actor: &actor, now };
-            let walk = Walk::to(tx, &owner, &put.path)?;
-            put.conditions.check(tx, &walk, recorder.seconds())?;
-            let done = match walk.target().cloned() {
-                Some(old) => overwrite(tx, &recorder, &walk, old, &put)?,
-                None => create(tx, &recorder, &walk, &put)?,
-            };
-            if let Some((upload, chunks)) = put.upload {
-                end_upload(tx, &put.path, &upload, chunks)?;
+            let mut unused = Vec::new();
+            for parent in parents {
+                match make(tx, &recorder, &owner, &parent) {
+                    Ok(_) => {}
+                    Err(TreeError::Exists(_)) => unused.push(parent.staged),
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(done)
+            Ok((put_now(tx, &recorder, &owner, put)?, unused))
         })
         .await
     }
+}
+
+fn put_now(
+    tx: &mut dyn WriteTx,
+    recorder: &Recorder<'_>,
+    owner: &Uid,
+    put: Put,
+) -> Result<PutDone, TreeError> {
+    let walk = Walk::to(tx, owner, &put.path)?;
+    put.conditions.check(tx, &walk, recorder.seconds())?;
+    let done = match walk.target().cloned() {
+        Some(old) => overwrite(tx, recorder, &walk, old, &put)?,
+        None => create(tx, recorder, &walk, &put)?,
+    };
+    if let Some((upload, chunks)) = put.upload {
+        end_upload(tx, &put.path, &upload, chunks)?;
+    }
+    Ok(done)
 }
 
 /// Ends a transfer. One that was closed or given up meanwhile is not found: its stage belongs to

@@ -14,8 +14,8 @@ use moonsail::storage::StagePath;
 use moonsail::store::locks::{LockDepth, LockScope, LockType};
 use moonsail::store::props::DeadProp;
 use moonsail::tree::{
-    Conditions, CopyPlan, Destination, IfClause, IfTarget, LockRequest, PropChange, Put, Unlock,
-    find,
+    Conditions, CopyPlan, Destination, IfClause, IfTarget, LockRequest, NewFolder, PropChange, Put,
+    Unlock, find,
 };
 use moonsail::wire::{Body, BodyError, BodySource};
 use sha1::{Digest, Sha1};
@@ -190,7 +190,8 @@ impl History {
                 let staged = content.stage_folder().await.unwrap();
                 let key = staged.at.clone();
                 let conditions = self.submitted(*tokens);
-                let done = tree.mkcol(actor(None), &me, path(at), staged, conditions).await;
+                let new = NewFolder::plain(path(at), staged, conditions);
+                let done = tree.mkcol(actor(None), &me, new).await;
                 if done.is_err() {
                     content.discard(&key).await;
                 }
