@@ -117,7 +117,13 @@ impl Content {
         let digester = digest_file(file.as_mut(), size, digester).await?;
         let checksums = verify_checksums(digester, None)?;
         let mtime = self.clock.seconds();
-        let staged = file.finish(size, Some(mtime), self.durability).await?;
-        Ok((Received { staged, checksums, mtime }, node.content))
+        match file.finish(size, Some(mtime), self.durability).await {
+            Ok(staged) => Ok((Received { staged, checksums, mtime }, node.content)),
+            Err(error) => {
+                // A reopened file stays when it cannot be finished.
+                self.discard(&copy.at).await;
+                Err(error.into())
+            }
+        }
     }
 }
