@@ -113,7 +113,7 @@ impl Content {
             let recorded = content.record(upload, Some(at.clone()), row, total).await;
             match &recorded {
                 Ok(_) => *turn = Some(Progress { end: end + size, digester }),
-                Err(_) if !begun => content.discard(&at).await,
+                Err(error) if !begun && error.is_certain() => content.discard(&at).await,
                 Err(_) => {}
             }
             recorded
@@ -144,7 +144,7 @@ impl Content {
             writer.sync().await?;
             writer.keep();
             let recorded = content.record(upload, None, row, total).await;
-            if recorded.is_err() {
+            if recorded.as_ref().is_err_and(TransferError::is_certain) {
                 content.discard(&at).await;
             }
             recorded

@@ -63,6 +63,14 @@ pub enum TransferError {
     Content(#[from] ContentError),
 }
 
+impl TransferError {
+    /// Whether nothing was recorded for sure. A commit whose sync failed may come back after a
+    /// crash, and then needs what was staged for it; else the next start sweeps it.
+    fn is_certain(&self) -> bool {
+        !matches!(self, Self::Content(ContentError::Store(store::StoreError::Failed(_))))
+    }
+}
+
 impl From<store::StoreError> for TransferError {
     fn from(error: store::StoreError) -> Self {
         Self::Content(error.into())
