@@ -47,6 +47,7 @@ impl Publisher {
             applied: Vec::new(),
             unsynced: false,
             retagged: HashMap::new(),
+            retags: Vec::new(),
         };
         tokio::spawn(worker.run());
         Arc::new(Self { queue })
@@ -102,6 +103,8 @@ struct Worker {
     /// were decided before the index learnt it. What is newest is never changed itself: a time that
     /// is set to and fro gives a file a tag that it had before.
     retagged: HashMap<Tag, Tag>,
+    /// Changed tags since the last record, in order: the index has been told, and may have failed.
+    retags: Vec<(Tag, Tag)>,
 }
 
 impl Worker {
@@ -196,6 +199,7 @@ impl Worker {
         });
         self.retagged.insert(from.clone(), to.clone());
         self.retagged.remove(&to);
+        self.retags.push((from.clone(), to.clone()));
         self.store.submit(Box::new(move |tx| {
             let result = tx.retag(&from, &to);
             store::JobDone {
@@ -217,6 +221,7 @@ impl Worker {
     async fn record(&mut self) {
         if self.unsynced {
             self.applied.clear();
+            self.retags.clear();
         }
         if self.applied.is_empty() {
             return;
@@ -231,7 +236,16 @@ impl Worker {
             return;
         }
         let ids: Vec<i64> = self.applied.iter().map(|(id, _)| *id).collect();
-        let recorded = store::write(&self.store, move |tx| tx.disk_ops_done(&ids)).await;
+        let retags = self.retags.clone();
+        let recorded = store::write(&self.store, move |tx| {
+            // Again, all in order, which gives the same: an operation must not be forgotten before
+            // the index has learnt what it did, else its file is another for ever.
+            for (from, to) in &retags {
+                tx.retag(from, to)?;
+            }
+            tx.disk_ops_done(&ids)
+        })
+        .await;
         if let Err(error) = recorded {
             // Kept for the next time: if some were forgotten and earlier ones not, a restart would
             // apply the earlier ones alone.
@@ -240,6 +254,7 @@ impl Worker {
             return;
         }
         self.applied.clear();
+        self.retags.clear();
         // By this commit the index knows all of them. What waits may have been decided before.
         if self.retagged.len() > SYNC_COUNT && self.waiting.is_empty() {
             self.retagged.clear();
