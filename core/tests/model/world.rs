@@ -91,9 +91,10 @@ impl World {
         };
         let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
         let stalled = Arc::new(AtomicBool::new(false));
-        let (sink, stop) = (Arc::clone(&publisher), Arc::clone(&stalled));
+        // Weakly: else the index and its publisher keep each other alive, world after world.
+        let (sink, stop) = (Arc::downgrade(&publisher), Arc::clone(&stalled));
         store.set_disk_sink(Box::new(move |ops| {
-            if !stop.load(Ordering::SeqCst) {
+            if let Some(sink) = sink.upgrade().filter(|_| !stop.load(Ordering::SeqCst)) {
                 sink.push(ops);
             }
         }));
