@@ -18,6 +18,7 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
         case("crowds::one_address", one_address),
         case_with("crowds::total_below_the_file_limit", "prlimit", total_below_the_file_limit),
         case_with("crowds::accept_back_off", "prlimit", accept_back_off),
+        case_with("crowds::more_downloads_than_files", "prlimit", more_downloads_than_files),
     ]
 }
 
@@ -121,6 +122,49 @@ fn accept_back_off(prlimit: std::path::PathBuf) -> Result<Outcome> {
         ensure!(answered(stream, Duration::from_secs(10)), "one of those who waited");
     }
     ensure!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    world.finish()
+}
+
+/// Downloads that nobody reads hold a file each, until there is none: who comes later waits at the
+/// door or is told to come again. Nobody hears that the server has failed, and all goes on when the
+/// files are there again.
+fn more_downloads_than_files(prlimit: std::path::PathBuf) -> Result<Outcome> {
+    let prlimit = prlimit.display().to_string();
+    let world = World::start_under(&[&prlimit, "--nofile=200:200"], "")?;
+    let large = vec![b'x'; 16 << 20];
+    ensure!(world.ask(&world.file("PUT", "large").body(large))?.status == 201);
+    let login = world.authorization();
+    let path = "/remote.php/dav/files/alice/large";
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{login}\r\n");
+    let mut readers = Vec::new();
+    for number in 0..100 {
+        let mut stream = raw::connect_from(raw::loopback(number, 50), world.port())?;
+        stream.write_all(request.as_bytes())?;
+        readers.push(stream);
+    }
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    let (mut served, mut waiting) = (Vec::new(), Vec::new());
+    for mut stream in readers {
+        stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+        let mut head = [0; 12];
+        match std::io::Read::read_exact(&mut stream, &mut head) {
+            Ok(()) => {
+                *seen.entry(String::from_utf8_lossy(&head[9..]).into_owned()).or_default() += 1;
+                served.push(stream);
+            }
+            Err(_) => waiting.push(stream),
+        }
+    }
+    report(&format!("100 downloads with 200 files: {seen:?}, {} wait", waiting.len()));
+    ensure!(!waiting.is_empty() || seen.len() > 1, "the files were enough");
+    ensure!(seen.keys().all(|status| status == "200" || status == "503"), "{seen:?}");
+    drop(served);
+    for mut stream in waiting {
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let mut head = [0; 12];
+        std::io::Read::read_exact(&mut stream, &mut head).context("one of those who waited")?;
+        ensure!(head.ends_with(b"200") || head.ends_with(b"503"), "{head:?}");
+    }
     world.finish()
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
         case("slow::two_thousand", two_thousand),
         case("slow::handshakes", handshakes),
         case("slow::trickled_answers", trickled_answers),
+        case("slow::stalled_uploads", stalled_uploads),
     ]
 }
 
@@ -74,8 +75,7 @@ fn two_thousand() -> Result<Outcome> {
     ensure!(begun.elapsed() < Duration::from_secs(40), "it took {:?}", begun.elapsed());
     let missing = world.ask(&world.file("GET", "slow-1500"))?;
     ensure!(missing.status == 404, "a cut upload is there: {}", missing.status);
-    let left = std::fs::read_dir(world.server.data().join("stage"))?.count();
-    ensure!(left == 0, "{left} cut uploads are left in the stage");
+    empty_stage(&world)?;
     world.finish()
 }
 
@@ -102,6 +102,19 @@ fn handshakes() -> Result<Outcome> {
     }
     ensure!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
     world.finish()
+}
+
+/// What was cut is removed, if a moment after the answer.
+fn empty_stage(world: &World) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let left = std::fs::read_dir(world.server.data().join("stage"))?.count();
+        if left == 0 {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < Duration::from_secs(10), "{left} cut uploads stay in the stage");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn ended(mut stream: &TcpStream) -> Result<String> {
@@ -139,5 +152,34 @@ fn trickled_answers() -> Result<Outcome> {
         }
         ensure!(came < 32 << 20, "a client that read nothing for 5 s has got everything");
     }
+    world.finish()
+}
+
+/// Uploads that stop before the server has enough to write it down.
+fn stalled_uploads() -> Result<Outcome> {
+    raw::raise_file_limit()?;
+    let world = World::start("[limits]\nbody_window_secs = 5\n")?;
+    let before = crate::idle::resident_kib(world.server.pid()?)?;
+    let login = world.authorization();
+    let mut uploads = Vec::new();
+    for number in 0..200 {
+        let mut stream = raw::connect_from(raw::loopback(number, 100), world.port())?;
+        let path = format!("/remote.php/dav/files/alice/{number}");
+        let fields = format!("Host: a\r\n{login}Content-Length: 10000000");
+        stream.write_all(format!("PUT {path} HTTP/1.1\r\n{fields}\r\n\r\n").as_bytes())?;
+        stream.write_all(&[b'x'; 1_200_000])?;
+        uploads.push(stream);
+    }
+    let median = world.status_median()?;
+    let grown = crate::idle::resident_kib(world.server.pid()?)?.saturating_sub(before);
+    report(&format!("200 uploads that stall: {grown} KiB, status.php {median:.1} ms"));
+    ensure!(median < 100.0, "status.php takes {median:.1} ms");
+    // A piece of a megabyte, and one on its way.
+    ensure!(grown < 200 * 2560, "{grown} KiB for 200 uploads that stall");
+    for stream in &uploads {
+        let answer = ended(stream)?;
+        ensure!(status(&answer) == 408, "{answer}");
+    }
+    empty_stage(&world)?;
     world.finish()
 }
