@@ -132,6 +132,10 @@ read! { NodesRead:
     child_count(parent: NodeId) -> u64;
     unreachable(limit: usize) -> Vec<Node>;
     disk_ops() -> Vec<(i64, DiskOp)>;
+    last_disk_op() -> i64;
+    disk_ops_after(id: i64) -> Vec<(i64, DiskOp)>;
+    nodes_tagged(tag: &Tag, limit: usize) -> Vec<Node>;
+    files_without_checksums(after: NodeId, limit: usize) -> Vec<Node>;
     changes(after: Stamp, limit: usize) -> Vec<Change>;
 }
 
@@ -178,7 +182,11 @@ read! { AccountsRead:
     flow_by_login(hash: &str) -> Option<LoginFlow>;
 }
 
-impl<T: Inside> ReadTx for Faulty<T> {}
+impl<T: Inside> ReadTx for Faulty<T> {
+    fn save_copy(&mut self, to: &std::path::Path) -> Result<(), StoreError> {
+        self.around("save_copy", |inside| inside.read().save_copy(to))
+    }
+}
 
 write! { NodesWrite:
     next_stamp() -> Stamp;
