@@ -5,6 +5,7 @@
 pub mod commands;
 pub mod control;
 mod folder;
+mod lost_index;
 mod reload;
 mod restore;
 mod rooms;
@@ -36,6 +37,8 @@ pub use reload::Reloaded;
 pub use restore::{Restoration, RestoreError, restore};
 pub use serve::{Announcer, serve};
 
+/// The index in the data folder.
+const INDEX: &str = "moonsail.db";
 /// How long the last changes may take to become visible on a disk that refuses them.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -120,6 +123,7 @@ impl House {
         let folder = DataFolder::open(&settings.data_dir)?;
         folder.refuse_unfinished()?;
         let clock = Clock::system();
+        lost_index::prepare(&folder, &clock)?;
         let store = open_index(&folder, settings, &clock)?;
         let storage = open_storage(&folder)?;
         let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
@@ -194,7 +198,7 @@ fn open_index(
     settings: &Settings,
     clock: &Clock,
 ) -> Result<Arc<dyn Store>, StartError> {
-    let path = folder.path().join("moonsail.db");
+    let path = folder.path().join(INDEX);
     let options = SqliteOptions { durability: settings::index_durability(settings) };
     match SqliteStore::open(&path, options, clock.clone()) {
         Ok(store) => Ok(store),

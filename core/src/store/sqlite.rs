@@ -100,9 +100,25 @@ pub enum OpenError {
     /// The facts of the installation are incomplete.
     #[error("the index says nothing good about its {0}")]
     Installation(&'static str),
-    /// Not a database, damaged, locked, or not allowed.
+    /// The file is damaged.
+    #[error(
+        "the index is damaged ({0}): restore a backup (moonsail restore); without one, move it aside \
+         and start again, and files are indexed anew (docs/reliability.md says what is lost)"
+    )]
+    Damaged(rusqlite::Error),
+    /// Locked, or not allowed.
     #[error("cannot open the index: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(error),
+            _ => Self::Sqlite(error),
+        }
+    }
 }
 
 /// The index in one SQLite file, with `-wal` and `-shm` beside it while it is open.

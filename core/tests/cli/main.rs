@@ -8,6 +8,7 @@ mod bed;
 mod commands;
 mod fsck;
 mod limits;
+mod outside;
 mod schema;
 mod signals;
 mod socket;

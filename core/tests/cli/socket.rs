@@ -103,6 +103,6 @@ fn the_data_folder_may_lie_deeper_than_a_socket_name_is_long() {
     bed.start();
     assert!(bed.path(&deep).join("data/control.sock").exists());
     bed.add_user("alice", "");
-    bed.wait_for("user made uid=alice");
+    bed.wait_for("uid=alice");
     bed.stop();
 }
