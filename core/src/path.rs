@@ -206,6 +206,8 @@ mod tests {
     #[test]
     fn paths_are_decoded_once_and_checked() {
         let long = "x".repeat(255);
+        // 15 segments of 255 bytes and their slashes are 3,839.
+        let deep = format!("{long}/").repeat(15) + &"x".repeat(160);
         for (input, expected) in [
             ("", Ok("")),
             ("/", Ok("")),
@@ -216,15 +218,33 @@ mod tests {
             ("e%CC%81", Ok("é")),
             (long.as_str(), Ok(long.as_str())),
             ("a/%2e%2e/b", Err(PathError::DotSegment)),
+            ("a/./b", Err(PathError::DotSegment)),
+            ("%2e", Err(PathError::DotSegment)),
+            ("..", Err(PathError::DotSegment)),
+            ("...", Ok("...")),
+            (".a", Ok(".a")),
             ("a%2fb", Err(PathError::ForbiddenCharacter)),
             ("a%5cb", Err(PathError::ForbiddenCharacter)),
             ("a%00", Err(PathError::ForbiddenCharacter)),
             ("a%7f", Err(PathError::ForbiddenCharacter)),
+            ("a\\b", Err(PathError::ForbiddenCharacter)),
+            ("a%01", Err(PathError::ForbiddenCharacter)),
+            ("a%0d%0ab", Err(PathError::ForbiddenCharacter)),
+            ("a%1b", Err(PathError::ForbiddenCharacter)),
             ("100%", Err(PathError::BadEscape)),
             ("%zz", Err(PathError::BadEscape)),
             ("%4", Err(PathError::BadEscape)),
             ("%ff", Err(PathError::NotUtf8)),
             ("%c0%ae%c0%ae", Err(PathError::NotUtf8)),
+            ("%c0%af", Err(PathError::NotUtf8)),
+            ("%e0%80%af", Err(PathError::NotUtf8)),
+            ("%ed%a0%80", Err(PathError::NotUtf8)),
+            ("%f4%90%80%80", Err(PathError::NotUtf8)),
+            (deep.as_str(), Ok(deep.as_str())),
+            (&format!("{deep}x"), Err(PathError::TooLong)),
+            // 86 of three bytes are 258, and one that grows in NFC: 84 of three bytes and of six.
+            (&"€".repeat(86), Err(PathError::TooLong)),
+            (&"\u{958}".repeat(84), Err(PathError::TooLong)),
             (&"x".repeat(256), Err(PathError::TooLong)),
             (&"abcdefghi/".repeat(401), Err(PathError::TooLong)),
         ] {

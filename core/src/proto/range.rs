@@ -181,6 +181,12 @@ mod tests {
         };
         let seventeen = format!("bytes={}", "0-0,".repeat(17));
         let sixteen = format!("bytes={}", "0-0,".repeat(16));
+        let apart = |count: u64| (0..count).map(|at| (2 * at, 2 * at + 1)).collect::<Vec<_>>();
+        let wanted = |count| {
+            let specs = apart(count).into_iter().map(|(start, _)| format!("{start}-{start}"));
+            format!("bytes={}", specs.collect::<Vec<_>>().join(","))
+        };
+        let whole_often = format!("bytes={}", ["0-", "-37", "0-36"].repeat(5).join(","));
         for (value, size, expected, source) in [
             ("bytes=0-4", 37, some(&[(0, 5)]), "dav-range-and-conditional [2]"),
             ("bytes=30-", 37, some(&[(30, 37)]), "[3]"),
@@ -205,6 +211,9 @@ mod tests {
             ("0-4", 37, RangeSet::Whole, "§14.2"),
             (&sixteen, 37, some(&[(0, 1)]), "threats §6"),
             (&seventeen, 37, RangeSet::Whole, "threats §6"),
+            (&wanted(16), 37, some(&apart(16)), "threats §6: the most"),
+            (&wanted(17), 37, RangeSet::Whole, "threats §6: one more"),
+            (&whole_often, 37, some(&[(0, 37)]), "threats §6: no answer larger than the file"),
         ] {
             assert_eq!(parse_range(value, size, 16), expected, "{value} of {size} ({source})");
         }

@@ -8,6 +8,8 @@ mod chars;
 mod error_body;
 mod escape;
 mod filter_files;
+#[cfg(test)]
+mod limits;
 mod lock;
 mod lockinfo;
 mod mkcol;
