@@ -14,8 +14,11 @@ use crate::wire::StreamBroken;
 
 /// Bytes read at once while streaming.
 pub(super) const PIECE: usize = 512 * 1024;
-/// Pieces that wait for a slow client.
-const AHEAD: usize = 2;
+/// The first piece; each that the client takes doubles the next. Who opens many streams and reads
+/// from none of them (HTTP/2 lets a connection have 128) costs little.
+const FIRST: usize = 128 * 1024;
+/// Pieces that wait for a slow client. The next is read while this one is being sent.
+const AHEAD: usize = 1;
 /// How often the row is read again when file and row do not match.
 const TRIES: usize = 4;
 
@@ -97,8 +100,12 @@ pub fn stream(
     let (sender, pieces) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         let mut offset = range.start;
+        let mut size = FIRST;
         while offset < range.end {
-            let want = usize::try_from(range.end - offset).unwrap_or(PIECE).min(PIECE);
+            // A place first, then the bytes for it. It fails when the client is gone.
+            let Ok(place) = sender.reserve().await else { break };
+            let want = usize::try_from(range.end - offset).unwrap_or(size).min(size);
+            size = (size * 2).min(PIECE);
             let piece = match file.read_at(offset, want).await {
                 Ok(piece) if piece.is_empty() => {
                     Err(StreamBroken("the file is shorter now".into()))
@@ -108,10 +115,77 @@ pub fn stream(
             };
             let broken = piece.is_err();
             offset += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-            if sender.send(piece).await.is_err() || broken {
+            place.send(piece);
+            if broken {
                 break;
             }
         }
     });
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::time::Duration;
+
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    /// `size` bytes, each its offset's last; notes how many were asked for.
+    struct Counted {
+        size: u64,
+        read: AtomicU64,
+    }
+
+    impl ReadFile for Counted {
+        fn size(&self) -> u64 {
+            self.size
+        }
+
+        fn read_at(&self, offset: u64, len: usize) -> BoxFuture<'_, Result<Bytes, StorageError>> {
+            let end = self.size.min(offset.saturating_add(len as u64));
+            self.read.fetch_add(end.saturating_sub(offset), Relaxed);
+            let bytes: Bytes = (offset..end).map(|at| at.to_le_bytes()[0]).collect();
+            Box::pin(async move { Ok(bytes) })
+        }
+    }
+
+    fn file(size: u64) -> Arc<Counted> {
+        Arc::new(Counted { size, read: AtomicU64::new(0) })
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_is_not_read() {
+        let file = file(100 << 20);
+        let mut pieces = stream(Arc::clone(&file) as _, 0..file.size);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(file.read.load(Relaxed), FIRST as u64);
+        pieces.recv().await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(file.read.load(Relaxed), 3 * FIRST as u64, "one taken, the next twice as large");
+        drop(pieces);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(file.read.load(Relaxed), 3 * FIRST as u64, "nobody is there any more");
+    }
+
+    #[tokio::test]
+    async fn a_range_comes_whole_in_growing_pieces_and_a_short_file_breaks() {
+        let file = file(3_000_000);
+        let mut pieces = stream(Arc::clone(&file) as _, 77..2_900_001);
+        let (mut at, mut sizes) = (77, Vec::new());
+        while let Some(piece) = pieces.recv().await {
+            let piece = piece.unwrap();
+            assert!(piece.iter().zip(at..).all(|(byte, at)| *byte == u64::to_le_bytes(at)[0]));
+            at += piece.len() as u64;
+            sizes.push(piece.len());
+        }
+        assert_eq!(at, 2_900_001);
+        assert_eq!(sizes[..4], [FIRST, 2 * FIRST, PIECE, PIECE]);
+        let mut pieces = stream(file, 2_999_990..3_000_100);
+        assert_eq!(pieces.recv().await.unwrap().unwrap().len(), 10);
+        assert!(pieces.recv().await.unwrap().is_err());
+        assert!(pieces.recv().await.is_none());
+    }
 }

@@ -20,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
         case("http2::large_fields", large_fields),
         case("http2::control_floods", control_floods),
         case("http2::floods_that_are_read", floods_that_are_read),
+        case("http2::unread_downloads", unread_downloads),
         case("http2::too_many_streams", too_many_streams),
         case("http2::framing", framing),
     ]
@@ -177,6 +178,31 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// Resident memory of the server in KiB.
 fn resident(world: &World) -> Result<u64> {
     crate::idle::resident_kib(world.server.pid()?)
+}
+
+/// As many downloads as one connection may have, and no window for any of them.
+fn unread_downloads() -> Result<Outcome> {
+    let world = World::start("")?;
+    ensure!(world.ask(&world.file("PUT", "large").body(vec![b'x'; 8 << 20]))?.status == 201);
+    let before = resident(&world)?;
+    let login = world.authorization();
+    let login = login.trim_end().trim_start_matches("Authorization: ");
+    let block = fields("GET", "/remote.php/dav/files/alice/large", &[("authorization", login)]);
+    let mut bytes = e2e::http2::HELLO.to_vec();
+    // SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    push(&mut bytes, kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    for stream in (1..=255).step_by(2) {
+        push(&mut bytes, kind::HEADERS, END_STREAM | END_HEADERS, stream, &block);
+    }
+    let stream = TcpStream::connect(("127.0.0.1", world.port()))?;
+    std::io::Write::write_all(&mut &stream, &bytes)?;
+    let median = world.status_median()?;
+    std::thread::sleep(Duration::from_secs(1));
+    let grown = resident(&world)?.saturating_sub(before);
+    report(&format!("128 downloads without a window: {grown} KiB, status.php {median:.1} ms"));
+    ensure!(grown < 128 * 512, "{grown} KiB for 128 downloads that nobody reads");
+    drop(stream);
+    world.finish()
 }
 
 /// More streams than were granted are refused, not served and not fatal.
