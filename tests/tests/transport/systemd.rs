@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::http::Request;
 use e2e::suite::{Case, Outcome};
-use e2e::{binary, raw};
+use e2e::{binary, raw, tools};
 
-use crate::house::{World, case, case_with, status};
+use crate::house::{World, case, case_with, report, status};
 use crate::proxies::free_port;
 
 pub(crate) fn cases() -> Vec<Case<'static>> {
@@ -21,6 +21,7 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
         case_with("systemd::sockets_without_use", "systemd-socket-activate", sockets_without_use),
         case("systemd::sockets_of_another_process", sockets_of_another_process),
         case("systemd::notifications", notifications),
+        case_with("systemd::units", "systemd-analyze", units),
     ]
 }
 
@@ -177,4 +178,30 @@ fn notifications() -> Result<Outcome> {
     world.server.restart()?;
     manager.wait_for("READY=1")?;
     world.finish()
+}
+
+/// The units in docs/ mean something to systemd, and shut out what they say.
+fn units(program: PathBuf) -> Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    let docs = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs"));
+    let installed = binary::path()?.display().to_string();
+    for name in ["moonsail.service", "moonsail.socket"] {
+        let unit = std::fs::read_to_string(docs.join(name))?;
+        let unit = unit.replace("/usr/local/bin/moonsail", &installed);
+        std::fs::write(folder.path().join(name), unit)?;
+    }
+    let limit = Duration::from_secs(60);
+    let [service, socket] =
+        ["moonsail.service", "moonsail.socket"].map(|name| folder.path().join(name));
+    let mut verify = Command::new(&program);
+    verify.arg("verify").arg("--man=no").args([&service, &socket]);
+    let said = tools::require(&mut verify, limit)?;
+    ensure!(!said.contains("moonsail."), "{said}");
+    // A service without any protection has 96.
+    let mut security = Command::new(&program);
+    security.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(&service);
+    let said = tools::require(&mut security, limit)?;
+    let verdict = said.lines().find(|line| line.contains("Overall exposure")).unwrap_or_default();
+    report(verdict.trim());
+    Ok(Outcome::Passed)
 }
