@@ -48,6 +48,7 @@ macro_rules! conformance {
                 a_node_is_read_as_it_was_written,
                 ids_are_never_reused,
                 what_hangs_in_no_tree_is_found,
+                files_are_found_by_the_sequence_number_of_their_bytes,
                 names_are_unique_in_a_folder,
                 members_come_in_byte_order_and_in_pages,
                 homes_are_found_by_owner,

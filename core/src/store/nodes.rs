@@ -131,6 +131,9 @@ pub trait NodesRead {
     /// that was detached. There are none unless the index is damaged. Reads all rows; gives them in
     /// any order.
     fn unreachable(&mut self, limit: usize) -> Result<Vec<Node>, StoreError>;
+    /// Up to `limit` files whose bytes are from a change after `seq`, in any order; among them ones
+    /// that are deleted and not yet swept. Looks at all rows, and quickly.
+    fn files_after(&mut self, seq: u64, limit: usize) -> Result<Vec<Node>, StoreError>;
     /// Decided disk operations that are not known to be durable, in order.
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError>;
     /// Id of the last disk operation that was ever decided; 0 if none was. Ids have no gaps, also

@@ -19,11 +19,13 @@ use super::{BackupError, Done, put};
 use crate::content::verify::{Finding, Problem};
 use crate::ids::NodeId;
 use crate::store::hold::Hold;
-use crate::store::nodes::{Node, locate};
+use crate::store::nodes::{Located, Node, locate};
 use crate::store::{ReadTx, Store};
 
 /// Files that are held open over the end of the wait; small ones are in memory, up to 64 KiB each.
 const OPEN: usize = 128;
+/// Files that changed since the pass before; more are for another pass.
+const MANY: usize = 20_000;
 /// How often it is tried.
 const TRIES: usize = 8;
 /// How long writes wait at most; apps wait much longer for an answer.
@@ -37,9 +39,14 @@ impl Run {
         mut self,
         runtime: &Handle,
         plan: &Plan,
-        since: u64,
+        mut since: u64,
     ) -> Result<Done, BackupError> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                // What could not be waited for is taken in beside the writers, as before.
+                since = runtime.block_on(self.begin_pass(false))?;
+                runtime.block_on(self.pass(false))?;
+            }
             let store = Arc::clone(&self.content.store);
             let Some(mut snapshot) = self.catch_up(runtime, &*store, since)? else { continue };
             let Some(faults) = self.complete(runtime, &mut *snapshot)? else { continue };
@@ -89,6 +96,8 @@ impl Run {
         since: u64,
     ) -> Result<Option<Box<dyn ReadTx + 's>>, BackupError> {
         let content = self.content.clone();
+        // What this reads is in memory when it is asked again.
+        store.reader()?.files_after(since, MANY)?;
         // While nothing is applied, the publisher has nothing to record, for which it would wait.
         runtime.block_on(content.publisher.settle_for_a_reader(true));
         let hold = Hold::begin(store, HELD)?;
@@ -97,19 +106,28 @@ impl Run {
         let settled = runtime.block_on(async { timeout(SETTLE, settled).await.is_ok() });
         let mut opened = Vec::new();
         let mut snapshot = store.reader()?;
-        if settled {
-            for (node, path) in self.missing(&mut *snapshot, since)? {
-                match runtime.block_on(content.open_as_it_is(node, &path)) {
-                    Ok(file) if opened.len() < OPEN => opened.push(file),
-                    Ok(file) => runtime.block_on(self.try_to_take_in(file))?,
-                    // Looked at again, in peace.
-                    Err(_) => {}
-                }
+        let newer = snapshot.files_after(since, MANY)?;
+        let caught_up = settled && newer.len() < MANY;
+        for node in newer.into_iter().filter(|_| caught_up) {
+            let Some(Located { home, path, node }) = locate(&mut *snapshot, node.id)? else {
+                continue;
+            };
+            if self.shelf.pool.has(&node)? {
+                continue;
+            }
+            match runtime.block_on(content.open_as_it_is(node, &home.disk_path(&path))) {
+                Ok(file) if opened.len() < OPEN => opened.push(file),
+                Ok(file) => runtime.block_on(self.try_to_take_in(file))?,
+                // Looked at again, in peace.
+                Err(_) => {}
+            }
+            if begun.elapsed() > HELD {
+                break;
             }
         }
         let in_time = hold.end();
         self.done.held_millis += u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if !settled || !in_time {
+        if !caught_up || !in_time {
             return Ok(None);
         }
         for file in opened {
@@ -128,7 +146,7 @@ impl Run {
     ) -> Result<Option<Vec<(NodeId, String)>>, BackupError> {
         let mut faults: Vec<(NodeId, String)> = Vec::new();
         let mut problems = Vec::new();
-        for (node, path) in self.missing(snapshot, 0)? {
+        for (node, path) in self.missing(snapshot)? {
             let (id, stamp) = (node.id, node.content);
             let opened = runtime.block_on(self.content.open(node, path.clone()));
             let taken = match opened.map_err(refusal) {
@@ -162,12 +180,11 @@ impl Run {
         Ok(Some(faults))
     }
 
-    /// Files with bytes from after `since` that the pool does not have.
-    fn missing(&self, tx: &mut dyn ReadTx, since: u64) -> Result<Vec<(Node, String)>, BackupError> {
+    /// Files that the pool does not have.
+    fn missing(&self, tx: &mut dyn ReadTx) -> Result<Vec<(Node, String)>, BackupError> {
         let mut missing = Vec::new();
         walk(tx, &mut |node, path| {
-            let asked = !node.is_folder() && (since == 0 || node.content.seq() > since);
-            if asked && !self.shelf.pool.has(node)? {
+            if !node.is_folder() && !self.shelf.pool.has(node)? {
                 missing.push((node.clone(), path.to_owned()));
             }
             Ok(())

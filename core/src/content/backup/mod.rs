@@ -58,7 +58,8 @@ pub struct Done {
     pub folders: u64,
     /// Bytes of all its files.
     pub bytes: u64,
-    /// Files whose bytes were in no earlier generation.
+    /// Files that were copied, since no earlier generation had their bytes; one that changed
+    /// meanwhile counts again.
     pub copied_files: u64,
     /// Their bytes.
     pub copied_bytes: u64,

@@ -106,23 +106,17 @@ impl Pool {
         }
     }
 
-    /// What was taken in is durable now, and part of a generation.
+    /// What was taken in is durable now, and part of a generation; what is in none, because its file
+    /// changed once more, goes.
     pub(super) fn keep_new(&self) -> Result<(), BackupError> {
+        remove_single(&self.new)?;
         move_all(&self.new, &self.content)?;
         remove(&self.left)
     }
 
     /// Removes what is in no generation any more.
     pub(super) fn sweep(&self) -> Result<(), BackupError> {
-        for shard in members(&self.content)? {
-            for file in members(&shard)? {
-                let meta = file.symlink_metadata().map_err(BackupError::io(&file))?;
-                if meta.nlink() == 1 {
-                    std::fs::remove_file(&file).map_err(BackupError::io(&file))?;
-                }
-            }
-        }
-        Ok(())
+        remove_single(&self.content)
     }
 }
 
@@ -211,6 +205,19 @@ fn shard(path: &Path) -> &Path {
 fn members(path: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let entries = std::fs::read_dir(path).map_err(BackupError::io(path))?;
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(BackupError::io(path))).collect()
+}
+
+/// Removes what has no other name.
+fn remove_single(place: &Path) -> Result<(), BackupError> {
+    for shard in members(place)? {
+        for file in members(&shard)? {
+            let meta = file.symlink_metadata().map_err(BackupError::io(&file))?;
+            if meta.nlink() == 1 {
+                std::fs::remove_file(&file).map_err(BackupError::io(&file))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Moves what is in one place to another, and removes the first.
@@ -303,11 +310,13 @@ mod tests {
         let at = folder(&dir.path().join("files"));
         assert!(pool.link(&good, &at, "a").unwrap());
         assert!(!pool.link(&bad, &at, "b").unwrap());
+        let unused = row(5, "changed once more");
+        take_in(&pool, &unused, "changed once more");
         pool.keep_new().unwrap();
         assert!(!pool.new.exists() && !pool.left.exists());
         // Now it is in a generation, and is not read again.
         let pool = Pool::open(dir.path()).unwrap();
-        assert!(pool.has(&good).unwrap());
+        assert!(pool.has(&good).unwrap() && !pool.has(&unused).unwrap());
         pool.sweep().unwrap();
         assert!(pool.has(&good).unwrap(), "it has two names");
         std::fs::remove_file(dir.path().join("files/a")).unwrap();

@@ -1,7 +1,7 @@
 //! From a snapshot to the folders of a generation: links to the bytes, the index, the manifest.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
@@ -83,7 +83,11 @@ fn plain(from: &Path, to: &Path, name: &str, manifest: &mut Writer) -> Result<()
     if !meta.is_file() {
         return Ok(());
     }
-    let mut source = File::open(from).map_err(BackupError::io(from))?;
+    let mut source = match File::open(from) {
+        // A certificate that was renewed just now.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(BackupError::io(from))?,
+    };
     let mut tee = Tee { from: &mut source, to: create(&target)? };
     let (sha1, size) = hash(&mut tee).map_err(BackupError::io(&target))?;
     manifest.line(&Line::Extra(PlainLine { path: name.to_owned(), size, sha1 }))

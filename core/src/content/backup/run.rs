@@ -108,7 +108,7 @@ impl Content {
 
 impl Run {
     /// The newest sequence number that all files had at the beginning of a pass.
-    async fn begin_pass(&mut self, first: bool) -> Result<u64, BackupError> {
+    pub(super) async fn begin_pass(&mut self, first: bool) -> Result<u64, BackupError> {
         let (seq, bytes) = store::read(&self.content.store, |tx| {
             let (mut seq, mut bytes) = (0, 0);
             for home in tx.homes()? {
@@ -127,7 +127,7 @@ impl Run {
     }
 
     /// Takes in what the pool does not have, while all goes on.
-    async fn pass(&mut self, first: bool) -> Result<(), BackupError> {
+    pub(super) async fn pass(&mut self, first: bool) -> Result<(), BackupError> {
         let homes =
             store::read(&self.content.store, |tx| Ok::<_, BackupError>(tx.homes()?)).await?;
         for home in homes {

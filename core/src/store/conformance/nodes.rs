@@ -72,6 +72,28 @@ pub(crate) fn what_hangs_in_no_tree_is_found(bed: &impl Bed) {
     assert_eq!(read(&store, |tx| tx.unreachable(2)).len(), 2);
 }
 
+pub(crate) fn files_are_found_by_the_sequence_number_of_their_bytes(bed: &impl Bed) {
+    let store = bed.open();
+    let root = home(&store, "alice").root;
+    let sub = insert(&store, folder(root, "sub")).id;
+    // A smaller era does not make an older file.
+    for (name, era, seq) in [("old", 9, 5), ("edge", 9, 6), ("new", 9, 7), ("other era", 2, 8)] {
+        let content = Stamp::new(era, seq);
+        insert(&store, Node { content, tree: Stamp::new(9, 99), ..file(sub, name) });
+    }
+    insert(&store, Node { content: Stamp::new(9, 50), ..folder(root, "folder") });
+    let names = |seq, limit| -> Vec<String> {
+        let found = read(&store, |tx| tx.files_after(seq, limit));
+        let mut names: Vec<String> = found.into_iter().map(|node| node.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(6, 9), ["new", "other era"]);
+    assert_eq!(names(0, 9).len(), 4);
+    assert_eq!(names(0, 3).len(), 3);
+    assert_eq!(names(8, 9).len(), 0);
+}
+
 pub(crate) fn ids_are_never_reused(bed: &impl Bed) {
     let store = bed.open();
     let root = home(&store, "alice").root;

@@ -45,6 +45,11 @@ impl NodesRead for State {
         Ok(self.nodes.values().filter(lost).take(limit).cloned().collect())
     }
 
+    fn files_after(&mut self, seq: u64, limit: usize) -> Result<Vec<Node>, StoreError> {
+        let after = |node: &&Node| !node.is_folder() && node.content.seq() > seq;
+        Ok(self.nodes.values().filter(after).take(limit).cloned().collect())
+    }
+
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError> {
         Ok(self.disk_ops.iter().map(|(id, op)| (*id, op.clone())).collect())
     }

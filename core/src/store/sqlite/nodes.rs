@@ -136,6 +136,12 @@ impl<T: Rows> NodesRead for T {
         self.all(sql, [count(limit)], node)
     }
 
+    fn files_after(&mut self, seq: u64, limit: usize) -> Result<Vec<Node>, StoreError> {
+        // The low bits of a stamp are its sequence number.
+        let sql = select_node!("FROM node n WHERE n.kind = 0 AND (n.content & ?1) > ?2 LIMIT ?3");
+        self.all(sql, params![signed(Stamp::MAX_SEQ), signed(seq), count(limit)], node)
+    }
+
     fn disk_ops(&mut self) -> Result<Vec<(i64, DiskOp)>, StoreError> {
         self.all("SELECT id, op, a, b, tag, mtime FROM disk_op ORDER BY id", [], disk_op)
     }

@@ -79,6 +79,7 @@ fn what_was_backed_up_comes_back_with_its_ids_etags_and_times() {
         let login = ("alice", token.as_str());
         let before: Tree = tree_of(&bed, login);
         assert_eq!(before.len(), 10, "{before:?}");
+        fs::write(bed.data("versions/kept/aside"), "kept").unwrap();
         if !online {
             bed.stop();
         }
@@ -117,6 +118,7 @@ fn what_was_backed_up_comes_back_with_its_ids_etags_and_times() {
         );
         modes_are_private(&bed.data(""));
         assert_eq!(fs::read(bed.data("tls/ca.pem")).unwrap(), ca, "devices go on trusting");
+        assert_eq!(fs::read_to_string(bed.data("versions/kept/aside")).unwrap(), "kept");
         assert!(!bed.data("restore-unfinished").exists());
         bed.start();
         assert_eq!(tree_of(&bed, login), before, "the token, ids, etags, times and bytes");
