@@ -179,9 +179,9 @@ pub(super) fn hash(from: &mut impl Read) -> io::Result<(String, u64)> {
     Ok((digester.finish().pop().map(|sum| sum.hex).unwrap_or_default(), size))
 }
 
-/// Opens a file below a folder to be read; no link is followed at its end.
+/// Opens a file below a folder to be read; no link is followed at its end, and a pipe not waited for.
 pub(super) fn open_below(at: impl AsFd, path: &str) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(openat(at, path, flags, Mode::empty())?.into())
 }
 

@@ -103,14 +103,7 @@ impl Shelf {
     /// Makes all durable and gives the generation its name. `made` in Unix seconds.
     pub(super) fn finish(&self, made: i64) -> Result<Generation, BackupError> {
         self.sync()?;
-        let time = jiff::Timestamp::from_second(made).unwrap_or_default();
-        let name = time.strftime(NAME).to_string();
-        let mut path = self.path.join(&name);
-        let mut twin = 2;
-        while path.exists() {
-            path = self.path.join(format!("{name}-{twin}"));
-            twin += 1;
-        }
+        let path = self.path.join(next_name(made, names(&self.path)?.pop()));
         std::fs::rename(self.path.join(UNFINISHED), &path).map_err(BackupError::io(&path))?;
         File::open(&self.path)
             .and_then(|folder| folder.sync_all())
@@ -160,6 +153,21 @@ fn names(path: &Path) -> Result<Vec<String>, BackupError> {
     Ok(names)
 }
 
+/// The name of a generation that is made at `made`, after the `newest` one so far: a later name even
+/// if the clock went back, since by names the newest is found and old ones go.
+fn next_name(made: i64, newest: Option<String>) -> String {
+    let time = jiff::Timestamp::from_second(made).unwrap_or_default();
+    let name = time.strftime(NAME).to_string();
+    match newest {
+        Some(newest) if newest >= name => {
+            let (begin, count) =
+                newest.split_once("Z-").unwrap_or((newest.trim_end_matches('Z'), ""));
+            format!("{begin}Z-{:04}", count.parse::<u32>().unwrap_or(1) + 1)
+        }
+        _ => name,
+    }
+}
+
 fn is_empty(path: &Path) -> Result<bool, BackupError> {
     let mut entries = std::fs::read_dir(path).map_err(BackupError::io(path))?;
     // What the root of a fresh file system has.
@@ -182,5 +190,55 @@ pub(super) fn remove(path: &Path) -> Result<(), BackupError> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BackupError::io(path)(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_rise_even_if_the_clock_does_not() {
+        let noon = 1_795_521_600;
+        for (newest, expected) in [
+            (None, "2026-11-24T12-00-00Z"),
+            (Some("2026-11-24T11-59-59Z"), "2026-11-24T12-00-00Z"),
+            (Some("2026-11-24T11-59-59Z-0007"), "2026-11-24T12-00-00Z"),
+            (Some("2026-11-24T12-00-00Z"), "2026-11-24T12-00-00Z-0002"),
+            (Some("2026-11-24T12-00-00Z-0002"), "2026-11-24T12-00-00Z-0003"),
+            (Some("2026-11-24T12-00-00Z-0009"), "2026-11-24T12-00-00Z-0010"),
+            (Some("2027-01-01T00-00-00Z"), "2027-01-01T00-00-00Z-0002"),
+        ] {
+            let name = next_name(noon, newest.map(str::to_owned));
+            assert_eq!(name, expected, "{newest:?}");
+            assert!(newest.is_none_or(|newest| name.as_str() > newest));
+        }
+    }
+
+    #[test]
+    fn the_one_that_was_just_made_stays_though_the_clock_went_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = |second: i64| {
+            let shelf = Shelf::open(dir.path(), "instance").unwrap();
+            let folder = shelf.begin().unwrap();
+            std::fs::write(folder.join(manifest::NAME), "").unwrap();
+            let generation = shelf.finish(second).unwrap();
+            (generation, shelf.prune(1).unwrap())
+        };
+        let (first, _) = made(1_795_521_600);
+        let (second, pruned) = made(1_000_000_000);
+        assert!(second.path.exists() && !first.path.exists());
+        assert_eq!(pruned.len(), 1);
+        assert_eq!(Generation::find(dir.path()).unwrap(), second);
+    }
+
+    #[test]
+    fn a_folder_is_used_by_one_backup_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Shelf::open(dir.path(), "one").unwrap();
+        assert!(matches!(Shelf::open(dir.path(), "one"), Err(BackupError::InUse(_))));
+        drop(first);
+        assert!(matches!(Shelf::open(dir.path(), "two"), Err(BackupError::OtherServer(_))));
+        assert!(Shelf::open(dir.path(), "one").is_ok());
     }
 }
