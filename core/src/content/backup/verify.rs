@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use serde::Serialize;
 
 use super::manifest::{Line, Reader};
@@ -83,9 +84,9 @@ pub fn verify(
             Line::Backup(_) | Line::End(_) => {}
         }
     }
-    let found = entries(&generation.path.join("files"), "", &mut |_| {})?;
+    let found = entries(&files, &mut |_| {})?;
     if found > there {
-        run.strangers(generation)?;
+        run.strangers(generation, &files)?;
     }
     let Progress { files, folders, bytes, problems, .. } = run.progress;
     let generation = generation.path.clone();
@@ -131,7 +132,7 @@ impl Run<'_> {
     }
 
     /// Names what is in `files` and not in the manifest.
-    fn strangers(&mut self, generation: &Generation) -> Result<(), BackupError> {
+    fn strangers(&mut self, generation: &Generation, files: &OwnedFd) -> Result<(), BackupError> {
         let mut known = HashSet::new();
         let (_, mut lines) = Reader::open(&generation.path)?;
         while let Some(line) = lines.next()? {
@@ -142,7 +143,7 @@ impl Run<'_> {
             };
         }
         let mut strangers = Vec::new();
-        entries(&generation.path.join("files"), "", &mut |path| {
+        entries(files, &mut |path| {
             if !known.contains(path) {
                 strangers.push(path.to_owned());
             }
@@ -155,18 +156,32 @@ impl Run<'_> {
 }
 
 /// Shows each entry below a folder by its path there; gives their number.
-fn entries(top: &Path, below: &str, see: &mut dyn FnMut(&str)) -> Result<u64, BackupError> {
+fn entries(top: &OwnedFd, see: &mut dyn FnMut(&str)) -> Result<u64, BackupError> {
     let mut count = 0;
-    let mut folders = vec![below.to_owned()];
+    let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        let path = top.join(&folder);
-        for entry in std::fs::read_dir(&path).map_err(BackupError::io(&path))? {
-            let entry = entry.map_err(BackupError::io(&path))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let below = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        // Below an open folder, since paths of users may be as long as the system takes them.
+        let here = if folder.is_empty() { "." } else { folder.as_str() };
+        let io = |error: rustix::io::Errno| BackupError::io(here)(error.into());
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = openat(top, here, flags, Mode::empty()).map_err(io)?;
+        for entry in Dir::new(open).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let name = entry.file_name().to_string_lossy();
+            if matches!(&*name, "." | "..") {
+                continue;
+            }
+            let below =
+                if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") };
             count += 1;
             see(&below);
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let stat = || statat(top, below.as_str(), AtFlags::SYMLINK_NOFOLLOW);
+            let is_folder = match entry.file_type() {
+                FileType::Unknown => stat()
+                    .is_ok_and(|it| FileType::from_raw_mode(it.st_mode) == FileType::Directory),
+                kind => kind == FileType::Directory,
+            };
+            if is_folder {
                 folders.push(below);
             }
         }

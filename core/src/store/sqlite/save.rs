@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::rows::failure;
 use super::{OpenError, make_private, schema};
@@ -17,6 +17,8 @@ const PAGES: i32 = 4096;
 /// another file: apps that have seen it would take the one for the other, renamed. Who follows the
 /// feed must not have read further than it goes.
 const GAP: i64 = 10_000_000;
+/// The same for app passwords, whose numbers people type.
+const TOKEN_GAP: i64 = 1000;
 
 /// What is not part of a backup: bytes that lie in the stage, and all that refers to them. Decided
 /// operations are done on the files of the backup.
@@ -89,8 +91,10 @@ pub fn renew(path: &Path) -> Result<(), OpenError> {
                    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         tx.execute(sql, [key, &value])?;
     }
-    let gap = "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name IN ('node', 'token')";
-    tx.execute(gap, [GAP])?;
+    for (table, gap) in [("node", GAP), ("token", TOKEN_GAP)] {
+        let sql = "UPDATE sqlite_sequence SET seq = seq + ?2 WHERE name = ?1";
+        tx.execute(sql, params![table, gap])?;
+    }
     tx.execute("UPDATE counter SET seq = seq + ?1", [GAP])?;
     tx.execute_batch("DELETE FROM session; DELETE FROM login_flow;")?;
     tx.execute_batch(WITHOUT_STAGE)?;

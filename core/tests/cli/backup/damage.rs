@@ -182,3 +182,36 @@ fn damage_does_not_reach_what_an_earlier_backup_has() {
     lose_and_restore(&mut bed, "backups", 0);
     assert_eq!(fs::read_to_string(bed.data("files/alice/docs/a.txt")).unwrap(), "docs/a.txt");
 }
+
+/// Runs a verb that cannot write a whole MiB into one file, as if the disk were full then. (Shells
+/// count in blocks of 512 or of 1024 bytes.)
+fn run_on_a_full_disk(bed: &Bed, verb: &str) -> std::process::Output {
+    let script = format!("trap '' XFSZ; ulimit -f 1000; exec \"$0\" {verb}");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_moonsail")]);
+    command.current_dir(bed.path("")).env_clear().output().unwrap()
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_and_the_next_run_ends_well() {
+    let (mut bed, _) = furnished();
+    bed.stop();
+    for (verb, place) in [("backup backups", "backups/.new/"), ("--data new restore backups", "")] {
+        let ran = run_on_a_full_disk(&bed, verb);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!((ran.status.code(), ran.stdout.len()), (Some(1), 0), "{verb}: {said}");
+        assert!(said.contains(place), "{verb}: {said}");
+        if verb.starts_with("backup") {
+            assert_eq!(generations(&bed).len(), 0);
+            let none = bed.run("restore backups");
+            assert!(none.err.contains("there is no finished backup"), "{none:?}");
+            let done = back_up(&bed, "");
+            assert!(done["copied_files"].as_u64().unwrap() < 6, "some were there: {done}");
+        } else {
+            let fsck = bed.run("--data new fsck");
+            assert!(fsck.err.contains("did not finish"), "{fsck:?}");
+            bed.run(&format!("{verb} --verify")).ok();
+            bed.run("--data new fsck").ok();
+        }
+    }
+}

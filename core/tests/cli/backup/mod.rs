@@ -31,7 +31,8 @@ fn furnished() -> (Bed, String) {
         let text = if name == "nothing" { "" } else { name };
         assert_eq!(http.ask("PUT", login, name, text), 201);
     }
-    let big: String = (0..300_000).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
+    // In several pieces, and at the edge of one.
+    let big: String = (0..2 * 524_288).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
     assert_eq!(http.ask("PUT", login, "%C3%A4%20b%23.bin", &big), 201);
     (bed, token)
 }
@@ -197,6 +198,29 @@ fn a_backup_by_itself_can_be_copied_away_and_restored() {
     fs::remove_dir_all(bed.path("backups")).unwrap();
     bed.run("backup verify elsewhere").ok();
     lose_and_restore(&mut bed, "elsewhere", 0);
+    bed.start();
+    assert_eq!(tree_of(&bed, login), before);
+    bed.stop();
+}
+
+#[test]
+fn the_longest_paths_are_backed_up_and_restored() {
+    let (mut bed, token) = furnished();
+    let login = ("alice", token.as_str());
+    let mut http = bed.connect();
+    let mut path = String::new();
+    for level in 0..15 {
+        path += &format!("{level:02}{}/", "x".repeat(248));
+        assert_eq!(http.ask("MKCOL", login, &path, ""), 201);
+    }
+    path += &"y".repeat(4000 - path.len());
+    assert_eq!(http.ask("PUT", login, &path, "deep"), 201);
+    let before = tree_of(&bed, login);
+    back_up(&bed, "");
+    bed.run("backup verify backups").ok();
+    back_up(&bed, " --keep 1");
+    bed.stop();
+    lose_and_restore(&mut bed, "backups", 0);
     bed.start();
     assert_eq!(tree_of(&bed, login), before);
     bed.stop();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::scope;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -82,7 +82,16 @@ fn each_backup_beside_writers_is_of_one_moment() {
             let (bed, over) = (&bed, &over);
             scope.spawn(move || work(bed, login, worker, over, answered));
         }
-        while answered.iter().any(|round| round.load(Ordering::Relaxed) < 3) {
+        let (fsck, end) = (&bed, &over);
+        scope.spawn(move || {
+            while !end.load(Ordering::Relaxed) {
+                fsck.run("fsck").ok();
+            }
+        });
+        // One that has failed must not be waited for.
+        let begun = Instant::now();
+        let slow = || answered.iter().any(|round| round.load(Ordering::Relaxed) < 3);
+        while slow() && begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(1));
         }
         for _ in 0..6 {
