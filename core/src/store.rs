@@ -112,6 +112,12 @@ pub trait Store: Send + Sync + 'static {
     /// Facts of the installation, fixed while it runs.
     fn installation(&self) -> &Installation;
 
+    /// Gives up room that was kept back on a full disk; whether there was any. For a write that makes
+    /// more room than it takes, and is then tried again.
+    fn make_room(&self) -> bool {
+        false
+    }
+
     /// Commits what is queued, brings it to disk and stops the writer. Later jobs fail. Not to be
     /// called by a job or its answer, for which it would wait.
     fn close(&self);

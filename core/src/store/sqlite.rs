@@ -15,6 +15,7 @@ mod migrate;
 mod nodes;
 mod props;
 mod reader;
+mod reserve;
 mod rows;
 mod save;
 mod schema;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{DiskSink, Installation, Job, ReadTx, Store, StoreError};
 use crate::clock::Clock;
 use reader::Readers;
+use reserve::Reserve;
 pub use save::{faults, renew};
 use writer::Writer;
 
@@ -121,11 +123,13 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-/// The index in one SQLite file, with `-wal` and `-shm` beside it while it is open.
+/// The index in one SQLite file, with `-wal` and `-shm` beside it while it is open, and the room that
+/// is kept back for deletions.
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     installation: Installation,
+    reserve: Arc<Reserve>,
 }
 
 impl SqliteStore {
@@ -157,10 +161,12 @@ impl SqliteStore {
     /// The store on a writing connection that is ready.
     fn on(mut conn: Connection, path: &Path) -> Result<Arc<Self>, OpenError> {
         let installation = schema::installation(&mut conn)?;
-        let writer = Writer::start(conn, installation.era)
+        let reserve = Arc::new(Reserve::beside(path));
+        reserve.fill();
+        let writer = Writer::start(conn, installation.era, Arc::clone(&reserve))
             .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
         let readers = Readers::new(path.to_owned());
-        Ok(Arc::new(Self { writer, readers, installation }))
+        Ok(Arc::new(Self { writer, readers, installation, reserve }))
     }
 
     /// Number of transactions committed since the start, for metrics: writes divided by it is the
@@ -185,6 +191,10 @@ impl Store for SqliteStore {
 
     fn installation(&self) -> &Installation {
         &self.installation
+    }
+
+    fn make_room(&self) -> bool {
+        self.reserve.release()
     }
 
     fn close(&self) {

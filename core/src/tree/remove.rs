@@ -10,11 +10,11 @@ use crate::ids::Uid;
 use crate::path::DavPath;
 use crate::storage::DiskOp;
 use crate::store::nodes::{ChangeKind, Node};
-use crate::store::{self, WriteTx};
+use crate::store::{self, StoreError, WriteTx};
 
 impl Tree {
     /// Deletes what is at `path`, with all below it, in the time of one row: descendants are swept
-    /// later, and their ids are never used again.
+    /// later, and their ids are never used again. On a full disk it takes room that was kept back.
     ///
     /// # Errors
     /// [`TreeError`].
@@ -25,7 +25,22 @@ impl Tree {
         path: DavPath,
         conditions: Conditions,
     ) -> Result<(), TreeError> {
+        let remove = || self.try_remove(&actor, owner, &path, &conditions);
+        match remove().await {
+            Err(TreeError::Store(StoreError::Full)) if self.store.make_room() => remove().await,
+            removed => removed,
+        }
+    }
+
+    async fn try_remove(
+        &self,
+        actor: &Actor,
+        owner: &Uid,
+        path: &DavPath,
+        conditions: &Conditions,
+    ) -> Result<(), TreeError> {
         let (owner, now) = (owner.clone(), self.clock.millis());
+        let (actor, path, conditions) = (actor.clone(), path.clone(), conditions.clone());
         store::write(&self.store, move |tx| {
             let recorder = Recorder { actor: &actor, now };
             let walk = Walk::to(tx, &owner, &path)?;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::reserve::Reserve;
 use super::rows::{Rows, failure, signed, unsigned};
 use crate::etag::Stamp;
 use crate::storage::DiskOp;
@@ -49,10 +50,14 @@ struct Shared {
 
 impl Writer {
     /// Starts the thread on a connection that is ready to write.
-    pub(super) fn start(conn: Connection, era: u32) -> std::io::Result<Self> {
+    pub(super) fn start(
+        conn: Connection,
+        era: u32,
+        reserve: Arc<Reserve>,
+    ) -> std::io::Result<Self> {
         let (queue, jobs) = channel();
         let shared = Arc::new(Shared::default());
-        let mut desk = Desk { conn, jobs, era, seq: 0, shared: Arc::clone(&shared) };
+        let mut desk = Desk { conn, jobs, era, seq: 0, shared: Arc::clone(&shared), reserve };
         let thread = thread::Builder::new().name("index".to_owned()).spawn(move || desk.work())?;
         Ok(Self { queue, thread: Mutex::new(Some(thread)), shared })
     }
@@ -94,6 +99,7 @@ struct Desk {
     /// Greatest sequence number that may have been seen.
     seq: u64,
     shared: Arc<Shared>,
+    reserve: Arc<Reserve>,
 }
 
 impl Desk {
@@ -140,6 +146,7 @@ impl Desk {
             Ok(()) => {
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 self.publish(ops);
+                self.reserve.fill();
             }
             Err(error) => {
                 tracing::error!(%error, "the index could not commit");
