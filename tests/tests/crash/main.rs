@@ -13,6 +13,7 @@
 //! | `points-…` | a kill at each system call of one operation                           |
 //! | `faults-…` | system calls that fail                                                |
 //! | `power-cut`, `power-cut-without-syncs` | only what was synced is there afterwards  |
+//! | `full-disk`, `full-disk-with-reserve` | no room, or less than the server keeps back |
 //!
 //! By hand: `CRASH_CYCLES=200 cargo test -p e2e --test crash -- kills`; `CRASH_SEED` repeats a run,
 //! `CRASH_FILES=100000` puts so many files of another user beside.
@@ -20,6 +21,7 @@
 mod bulk;
 mod choose;
 mod faults;
+mod full;
 mod kills;
 mod law;
 mod linear;
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
     let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
     cases.push(case("power-cut", move || power::run(seed)));
     cases.push(case("power-cut-without-syncs", power::without_syncs));
+    cases.push(case("full-disk", || full::run(Some(0))));
+    cases.push(case("full-disk-with-reserve", || full::run(None)));
     for kind in points::ALL {
         cases.push(case(&points::name(kind), move || points::run(kind)));
         cases.push(case(&faults::case_name(kind), move || faults::run(kind)));

@@ -95,8 +95,8 @@ impl Client {
 
     pub(crate) fn receive(&mut self, method: &str) -> Result<Response> {
         let response = self.connection.read_response(method)?;
-        if response.find_field("connection").is_some_and(|value| value == "close") {
-            // A body that was refused before all of it was read.
+        if response.status >= 400 {
+            // The connection of a body that was refused before all of it was read is closed.
             self.connection = Connection::open(&self.endpoint)?;
         }
         Ok(response)

@@ -55,6 +55,45 @@ impl Transfer {
         Ok(transfer)
     }
 
+    /// The same of chunks of `size` bytes in order, on a disk that may be full: gives the status that
+    /// ended it, if one did.
+    ///
+    /// # Errors
+    /// Without an answer.
+    pub(crate) fn try_sent(
+        client: &mut Client,
+        name: &str,
+        size: usize,
+    ) -> Result<(Self, Option<u16>)> {
+        let chunk = |number: u64| (filled(&format!("{name}/{number} "), size, number), Sent::No);
+        let chunks: Vec<_> = (0..3).map(chunk).collect();
+        let mut transfer = Self { name: name.to_owned(), made: Sent::No, chunks, closing: false };
+        let made = client
+            .send(&client.request("MKCOL", transfer.target("").trim_end_matches('/')))?
+            .status;
+        if made != 201 {
+            return Ok((transfer, Some(made)));
+        }
+        transfer.made = Sent::Yes;
+        for index in 0..transfer.chunks.len() {
+            let request = transfer.chunk(client, index);
+            let status = client.send(&request)?.status;
+            if status != 201 {
+                return Ok((transfer, Some(status)));
+            }
+            transfer.chunks[index].1 = Sent::Yes;
+        }
+        Ok((transfer, None))
+    }
+
+    /// The request that sends a chunk.
+    fn chunk(&self, client: &Client, index: usize) -> Request {
+        client
+            .request("PUT", &self.target(&format!("{:05}", index + 1)))
+            .field("OC-Total-Length", &self.whole().len().to_string())
+            .body(self.chunks[index].0.clone())
+    }
+
     fn target(&self, member: &str) -> String {
         format!("/remote.php/dav/uploads/{USER}/{}/{member}", self.name)
     }
@@ -99,12 +138,7 @@ impl Transfer {
 
     fn send(&mut self, client: &mut Client, index: usize) -> Result<()> {
         self.chunks[index].1 = Sent::Perhaps;
-        let total = self.whole().len().to_string();
-        let request = client
-            .request("PUT", &self.target(&format!("{:05}", index + 1)))
-            .field("OC-Total-Length", &total)
-            .body(self.chunks[index].0.clone());
-        let answer = client.send(&request)?;
+        let answer = client.send(&self.chunk(client, index))?;
         ensure!(
             matches!(answer.status, 201 | 204),
             "{index} of {} is {}",
