@@ -13,6 +13,8 @@
 //! | `points-…` | a kill at each system call of one operation                           |
 //! | `faults-…` | system calls that fail                                                |
 //! | `power-cut`, `power-cut-without-syncs` | only what was synced is there afterwards  |
+//! | `clock` | the clock is set back between two lives                                  |
+//! | `outside` | somebody writes to a file between commit and publication                |
 //! | `full-disk`, `full-disk-with-reserve` | no room, or less than the server keeps back |
 //!
 //! By hand: `CRASH_CYCLES=200 cargo test -p e2e --test crash -- kills`; `CRASH_SEED` repeats a run,
@@ -20,6 +22,7 @@
 
 mod bulk;
 mod choose;
+mod clock;
 mod faults;
 mod full;
 mod kills;
@@ -28,6 +31,7 @@ mod linear;
 mod model;
 mod observe;
 mod oracle;
+mod outside;
 mod points;
 mod power;
 mod rng;
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
     let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
     cases.push(case("power-cut", move || power::run(seed)));
     cases.push(case("power-cut-without-syncs", power::without_syncs));
+    cases.push(case("clock", move || clock::run(seed)));
+    cases.push(case("outside", outside::run));
     cases.push(case("full-disk", || full::run(Some(0))));
     cases.push(case("full-disk-with-reserve", || full::run(None)));
     for kind in points::ALL {
