@@ -34,8 +34,8 @@ pub(super) fn prepare(folder: &DataFolder, clock: &Clock) -> Result<(), StartErr
     SqliteStore::open(&draft, options, clock.clone()).map_err(source)?.close();
     sqlite::renew(&draft).map_err(source)?;
     fs::rename(&draft, &index).map_err(io(&index))?;
-    for side in ["-wal", "-shm"] {
-        remove(&folder.path().join(format!("moonsail.db.new{side}")))?;
+    for side in ["new-wal", "new-shm", "reserve"] {
+        remove(&folder.path().join(format!("moonsail.db.{side}")))?;
     }
     fs::File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(io(folder.path()))
 }

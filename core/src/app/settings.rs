@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::auth::{AuthSettings, Passwords};
 use crate::config::{self, Settings};
+use crate::content::TransferLimits;
 use crate::dav::DavSettings;
 use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
 use crate::net::{CertSource, NetSettings, UnixAddress};
@@ -72,6 +73,11 @@ pub(super) fn dav(settings: &Settings) -> DavSettings {
         ranges: limits.max_ranges,
         dead_property_bytes: limits.max_dead_property_bytes,
         dead_properties: limits.max_dead_properties,
+        locks: limits.max_locks_per_user,
+        transfers: TransferLimits {
+            transfers: limits.max_transfers_per_user,
+            chunks: limits.max_chunks_per_transfer,
+        },
         search_results: limits.max_search_results,
         search_timeout: limits.search_timeout,
         min_free_bytes: settings.storage.min_free_bytes,

@@ -31,6 +31,9 @@ pub(crate) struct RawLimits {
     max_properties: u64,
     max_dead_property_bytes: u64,
     max_dead_properties: u64,
+    max_locks_per_user: u64,
+    max_transfers_per_user: u64,
+    max_chunks_per_transfer: u64,
     max_search_operators: u64,
     max_search_results: u64,
     search_timeout_secs: u64,
@@ -60,6 +63,9 @@ impl Default for RawLimits {
             max_properties: 1000,
             max_dead_property_bytes: 64 * 1024,
             max_dead_properties: 100,
+            max_locks_per_user: 1000,
+            max_transfers_per_user: 1000,
+            max_chunks_per_transfer: 10_000,
             max_search_operators: 16,
             max_search_results: 5000,
             search_timeout_secs: 5,
@@ -112,6 +118,12 @@ pub struct Limits {
     pub max_dead_property_bytes: usize,
     /// Dead properties of one resource; above it 507.
     pub max_dead_properties: usize,
+    /// Locks that one user holds; above it 507.
+    pub max_locks_per_user: usize,
+    /// Unfinished chunked uploads of one user; above it 507.
+    pub max_transfers_per_user: usize,
+    /// Chunks of one chunked upload; above it 507.
+    pub max_chunks_per_transfer: usize,
     /// Deepest nesting of operators in one SEARCH; above it 400.
     pub max_search_operators: usize,
     /// Results in one page of a SEARCH or REPORT.
@@ -180,6 +192,21 @@ impl RawLimits {
                 "max_dead_properties",
                 self.max_dead_properties,
                 0..=10_000,
+            ),
+            max_locks_per_user: see.count(
+                "max_locks_per_user",
+                self.max_locks_per_user,
+                1..=1_000_000,
+            ),
+            max_transfers_per_user: see.count(
+                "max_transfers_per_user",
+                self.max_transfers_per_user,
+                1..=1_000_000,
+            ),
+            max_chunks_per_transfer: see.count(
+                "max_chunks_per_transfer",
+                self.max_chunks_per_transfer,
+                1..=1_000_000,
             ),
             max_search_operators: see.count(
                 "max_search_operators",

@@ -23,7 +23,7 @@ pub use outside::Freshness;
 pub use publish::Publisher;
 pub use read::{OpenFile, stream};
 pub use stage::{Expected, Received};
-pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError};
+pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError, TransferLimits};
 pub use verify::{Finding, Problem, Progress};
 
 use crate::clock::Clock;
@@ -52,6 +52,7 @@ pub struct Content {
     clock: Clock,
     running: Arc<upload::Running>,
     freshness: outside::FreshnessCell,
+    limits: TransferLimits,
 }
 
 impl Content {
@@ -63,8 +64,14 @@ impl Content {
         durability: Durability,
         clock: Clock,
     ) -> Self {
-        let (running, freshness) = Default::default();
-        Self { storage, store, publisher, durability, clock, running, freshness }
+        let (running, freshness, limits) = Default::default();
+        Self { storage, store, publisher, durability, clock, running, freshness, limits }
+    }
+
+    /// The same for users who may have so many transfers with so many chunks.
+    #[must_use]
+    pub fn limited(self, limits: TransferLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// An empty folder in the stage.

@@ -171,6 +171,7 @@ impl DavError {
                 TransferError::Exists => {
                     (S::METHOD_NOT_ALLOWED, r"Sabre\DAV\Exception\MethodNotAllowed")
                 }
+                TransferError::TooMany(_) => INSUFFICIENT,
                 _ => BAD_REQUEST,
             },
         }
@@ -304,7 +305,9 @@ fn tree_kind(error: &TreeError) -> (StatusCode, &'static str) {
         TreeError::NoSuchLock(_) => {
             (StatusCode::CONFLICT, r"Sabre\DAV\Exception\LockTokenMatchesRequestUri")
         }
-        TreeError::OverQuota { .. } | TreeError::TooManyProperties => INSUFFICIENT,
+        TreeError::OverQuota { .. } | TreeError::TooManyProperties | TreeError::TooManyLocks => {
+            INSUFFICIENT
+        }
         TreeError::IntoItself(_) | TreeError::Changed(_) => CONFLICT,
         TreeError::SameTarget | TreeError::Root => FORBIDDEN,
         TreeError::Store(error) => store_kind(error),
@@ -332,6 +335,7 @@ fn tree_text(error: &TreeError) -> &'static str {
         TreeError::Root => "The root cannot be changed this way",
         TreeError::Changed(_) => "It changed meanwhile",
         TreeError::TooManyProperties => "There are too many properties",
+        TreeError::TooManyLocks => "You hold too many locks",
         TreeError::Store(_) | TreeError::Storage(_) => {
             "The server could not do it; its log says why"
         }

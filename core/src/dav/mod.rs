@@ -37,7 +37,7 @@ use http::Method;
 
 use crate::auth::{Auth, Principal};
 use crate::clock::Clock;
-use crate::content::{Content, to_the_end};
+use crate::content::{Content, TransferLimits, to_the_end};
 use crate::ids::Uid;
 use crate::proto::dav::XmlLimits;
 use crate::store::Installation;
@@ -59,6 +59,10 @@ pub struct DavSettings {
     pub dead_property_bytes: usize,
     /// Most dead properties of a resource.
     pub dead_properties: usize,
+    /// Most locks that a user holds.
+    pub locks: usize,
+    /// Most chunked uploads of a user, and chunks of one.
+    pub transfers: TransferLimits,
     /// Most results of a search or report in one answer.
     pub search_results: usize,
     /// How long a search or report may look.
@@ -79,6 +83,8 @@ impl Default for DavSettings {
             ranges: 16,
             dead_property_bytes: 64 << 10,
             dead_properties: 100,
+            locks: 1000,
+            transfers: TransferLimits { transfers: 1000, chunks: 10_000 },
             search_results: 5000,
             search_timeout: Duration::from_secs(5),
             min_free_bytes: 256 << 20,
@@ -111,6 +117,7 @@ impl Dav {
         clock: Clock,
     ) -> Self {
         let installation = tree.store().installation().clone();
+        let (tree, content) = (tree.limited(settings.locks), content.limited(settings.transfers));
         let (space, homes) = Default::default();
         Self { auth, tree, content, installation, settings, clock, space, homes }
     }

@@ -69,6 +69,8 @@ pub trait LocksRead {
     fn locks_on_children(&mut self, parent: NodeId) -> Result<Vec<Lock>, StoreError>;
     /// All locks at or below the node.
     fn locks_in(&mut self, node: NodeId) -> Result<Vec<Lock>, StoreError>;
+    /// How many locks a user holds, expired ones that are not removed yet among them.
+    fn count_locks(&mut self, user: &Uid) -> Result<usize, StoreError>;
     /// Whether any lock exists at all: lets the common case skip the rest.
     fn any_locks(&mut self) -> Result<bool, StoreError>;
 }

@@ -58,6 +58,9 @@ pub enum TreeError {
     /// The source, or the transfer, changed while it was being copied; nothing was made.
     #[error("{0} changed meanwhile")]
     Changed(DavPath),
+    /// The user holds as many locks as users may.
+    #[error("too many locks")]
+    TooManyLocks,
     /// Too many dead properties on one resource.
     #[error("too many properties")]
     TooManyProperties,

@@ -66,7 +66,8 @@ impl Tree {
     /// a file that came there meanwhile is locked as it is, and a refused lock leaves no file.
     ///
     /// # Errors
-    /// [`TreeError::Locked`] if an existing lock does not go with it, and others. What was staged
+    /// [`TreeError::Locked`] if an existing lock does not go with it; [`TreeError::TooManyLocks`], and
+    /// others. What was staged
     /// for `empty` is the caller's to discard, unless the answer says that a node was made.
     pub async fn lock(
         &self,
@@ -77,7 +78,7 @@ impl Tree {
         empty: Option<Put>,
         conditions: Conditions,
     ) -> Result<LockGranted, TreeError> {
-        let (owner, now) = (owner.clone(), self.clock.millis());
+        let (owner, now, most) = (owner.clone(), self.clock.millis(), self.max_locks);
         store::write(&self.store, move |tx| {
             let recorder = Recorder { actor: &actor, now };
             let mut walk = Walk::to(tx, &owner, &path)?;
@@ -95,6 +96,9 @@ impl Tree {
                 return refresh(tx, &recorder, &walk, lock, request.timeout);
             }
             refuse_conflicts(tx, &walk, &request, recorder.seconds())?;
+            if tx.count_locks(&actor.uid)? >= most {
+                return Err(TreeError::TooManyLocks);
+            }
             let seconds = recorder.seconds();
             let lock = Lock {
                 token: format!("opaquelocktoken:{}", random_token(43)),

@@ -65,12 +65,20 @@ pub struct Actor {
 pub struct Tree {
     store: Arc<dyn Store>,
     clock: Clock,
+    /// Most locks that a user holds.
+    max_locks: usize,
 }
 
 impl Tree {
     /// The rules over `store`.
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, max_locks: usize::MAX }
+    }
+
+    /// The same rules for users who may hold so many locks each.
+    #[must_use]
+    pub fn limited(self, max_locks: usize) -> Self {
+        Self { max_locks, ..self }
     }
 
     /// Asks the index something.

@@ -7,11 +7,13 @@ use crate::ids::Uid;
 use crate::proto::checksum::{ChecksumKind, Digester};
 use crate::proto::chunk_name::{ChunkName, sort_chunks};
 use crate::storage::{StageFile, StagePath, StorageError};
-use crate::store;
 use crate::store::uploads::{Chunk, Upload};
+use crate::store::{self, StoreError, WriteTx};
 use crate::wire::Body;
 use bytes::{Bytes, BytesMut};
 
+/// What a transfer is told that has as many chunks as it may.
+const TOO_MANY_CHUNKS: TransferError = TransferError::TooMany("chunks in this upload");
 /// Bytes handed to the storage at once.
 const PIECE: usize = 1024 * 1024;
 
@@ -26,6 +28,9 @@ pub struct ChunkExpected {
     pub total: Option<u64>,
     /// Most bytes that the chunk may have, by quota.
     pub room: Option<u64>,
+    /// Most bytes that the user's files and chunks may have together once this chunk is there. Looked
+    /// at when the chunk is acknowledged: others may have come meanwhile.
+    pub together: Option<u64>,
 }
 
 /// A chunk that is durable.
@@ -57,6 +62,9 @@ impl Content {
         };
         refuse_overlap(&transfer, chunk, expected)?;
         let known = transfer.chunks.iter().any(|known| known.name == chunk);
+        if !known && transfer.chunks.len() >= self.limits.chunks {
+            return Err(TOO_MANY_CHUNKS);
+        }
         let end = contiguous(&transfer.chunks);
         let in_order = !known
             && comes_last(&transfer.chunks, chunk)
@@ -105,12 +113,12 @@ impl Content {
             parked: None,
             mtime: self.clock.seconds(),
         };
-        let (content, upload, total) = (self.clone(), transfer.upload.clone(), expected.total);
+        let (content, upload, said) = (self.clone(), transfer.upload.clone(), expected.clone());
         let stored = to_the_end(async move {
             writer.sync().await?;
             let digester = writer.digester.take();
             writer.keep();
-            let recorded = content.record(upload, Some(at.clone()), row, total).await;
+            let recorded = content.record(upload, Some(at.clone()), row, said).await;
             match &recorded {
                 Ok(_) => *turn = Some(Progress { end: end + size, digester }),
                 Err(error) if !begun && error.is_certain() => content.discard(&at).await,
@@ -139,11 +147,11 @@ impl Content {
             parked: Some(at.clone()),
             mtime: self.clock.seconds(),
         };
-        let (content, upload, total) = (self.clone(), transfer.upload.clone(), expected.total);
+        let (content, upload, said) = (self.clone(), transfer.upload.clone(), expected.clone());
         let stored = to_the_end(async move {
             writer.sync().await?;
             writer.keep();
-            let recorded = content.record(upload, None, row, total).await;
+            let recorded = content.record(upload, None, row, said).await;
             if recorded.as_ref().is_err_and(TransferError::is_certain) {
                 content.discard(&at).await;
             }
@@ -159,19 +167,29 @@ impl Content {
         upload: Upload,
         file: Option<StagePath>,
         chunk: Chunk,
-        total: Option<u64>,
+        expected: ChunkExpected,
     ) -> Result<ChunkStored, TransferError> {
-        let touched = self.clock.seconds();
+        let (touched, most) = (self.clock.seconds(), self.limits.chunks);
         let replaced = store::write(&self.store, move |tx| {
             // The transfer may have been given up or closed while the bytes came.
             let known = tx.upload(&upload.user, &upload.name)?;
             let mut now = known.filter(|now| now.id == upload.id).ok_or(TransferError::Missing)?;
             now.touched = touched;
             now.file = file.or(now.file);
-            now.total = now.total.or(total);
-            let replaced = tx.chunks(now.id)?.into_iter().find(|known| known.name == chunk.name);
+            now.total = now.total.or(expected.total);
+            let chunks = tx.chunks(now.id)?;
+            let count = chunks.len();
+            let replaced = chunks.into_iter().find(|known| known.name == chunk.name);
+            if replaced.is_none() && count >= most {
+                return Err(TOO_MANY_CHUNKS);
+            }
             tx.update_upload(&now)?;
             tx.put_chunk(now.id, &chunk)?;
+            if let Some(most) = expected.together
+                && stored(tx, &now.user)?.saturating_add(tx.uploads_size(&now.user)?) > most
+            {
+                return Err(ContentError::OverQuota.into());
+            }
             Ok::<_, TransferError>(replaced)
         })
         .await?;
@@ -181,6 +199,12 @@ impl Content {
         }
         Ok(ChunkStored { created })
     }
+}
+
+/// Bytes of a user's files.
+fn stored(tx: &mut dyn WriteTx, user: &Uid) -> Result<u64, StoreError> {
+    let Some(home) = tx.home(user)? else { return Ok(0) };
+    Ok(tx.node(home.root)?.map_or(0, |root| root.size))
 }
 
 /// Bytes that lie in order from the start in the transfer's file; `None` if a chunk is parked or a

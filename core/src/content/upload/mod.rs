@@ -38,6 +38,22 @@ impl Transfer {
     }
 }
 
+/// How many transfers a user may have, and how many chunks a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferLimits {
+    /// Unfinished transfers of one user.
+    pub transfers: usize,
+    /// Chunks of one transfer.
+    pub chunks: usize,
+}
+
+impl Default for TransferLimits {
+    /// No limits.
+    fn default() -> Self {
+        Self { transfers: usize::MAX, chunks: usize::MAX }
+    }
+}
+
 /// Why a transfer's request was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
@@ -58,6 +74,9 @@ pub enum TransferError {
         /// Sum of the chunks.
         received: u64,
     },
+    /// As many transfers, or chunks in one, as there may be (507).
+    #[error("there are too many {0}")]
+    TooMany(&'static str),
     /// The bytes could not be taken.
     #[error(transparent)]
     Content(#[from] ContentError),
@@ -114,7 +133,7 @@ impl Content {
     /// Makes a transfer.
     ///
     /// # Errors
-    /// [`TransferError::Exists`] and others.
+    /// [`TransferError::Exists`], [`TransferError::TooMany`] and others.
     pub async fn begin_transfer(
         &self,
         user: &Uid,
@@ -124,8 +143,14 @@ impl Content {
         let touched = self.clock.seconds();
         let (user, name) = (user.clone(), name.to_owned());
         let upload = Upload { id: 0, user, name, total, file: None, touched };
-        let made =
-            store::write(&self.store, move |tx| Ok::<_, TransferError>(tx.insert_upload(&upload)?));
+        let most = self.limits.transfers;
+        let made = store::write(&self.store, move |tx| {
+            let made = tx.insert_upload(&upload)?;
+            if made.is_some() && tx.uploads(&upload.user)?.len() > most {
+                return Err(TransferError::TooMany("unfinished uploads"));
+            }
+            Ok(made)
+        });
         made.await?.map(|_| ()).ok_or(TransferError::Exists)
     }
 
@@ -141,6 +166,15 @@ impl Content {
             Ok(Transfer { upload, chunks })
         })
         .await
+    }
+
+    /// Bytes of the chunks of all transfers of a user.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub async fn unfinished_size(&self, user: &Uid) -> Result<u64, ContentError> {
+        let user = user.clone();
+        store::read(&self.store, move |tx| Ok(tx.uploads_size(&user)?)).await
     }
 
     /// All transfers of a user.

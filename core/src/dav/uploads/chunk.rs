@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::{Upload, number, total_length};
 use crate::content::ChunkExpected;
 use crate::dav::DavError;
+use crate::path::DavPath;
 use crate::proto::chunk_name::ChunkName;
 use crate::wire::{Reply, Request};
 
@@ -22,15 +23,17 @@ pub(super) async fn put(
     }
     let length = request.content_length();
     let disk = upload.dav.require_space(length.unwrap_or(0)).await?.filter(|_| length.is_none());
+    let room = room(upload, request).await?;
     let expected = ChunkExpected {
         length,
         offset: offset(request, chunk, length)?,
         total,
-        room: room(upload, request).await?.into_iter().chain(disk).min(),
+        room: room.quota.into_iter().chain(room.file).chain(disk).min(),
+        together: room.together,
     };
     let stored = upload.dav.content.put_chunk(
         &upload.principal.uid,
-        upload.transfer,
+        &upload.key,
         chunk,
         &mut request.body,
         &expected,
@@ -62,22 +65,32 @@ fn offset(request: &Request, chunk: &str, length: Option<u64>) -> Result<Option<
     }
 }
 
-/// Most bytes that the chunk may have: what quota and file size leave beside the chunks before it.
-async fn room(upload: &Upload<'_>, request: &Request) -> Result<Option<u64>, DavError> {
-    let max = upload.dav.settings.max_file_bytes;
-    let files = upload.files(crate::path::DavPath::root(), request)?;
-    let room = match (files.room().await?, max) {
-        (None, None) => return Ok(None),
-        (Some(room), Some(max)) => room.min(max),
-        (room, max) => room.or(max).unwrap_or(u64::MAX),
-    };
-    let transfer = upload.dav.content.transfer(&upload.principal.uid, upload.transfer).await?;
-    let replaced = match request.headers.contains_key("destination") {
-        true => match files.destination(request) {
-            Ok(path) => files.find_at(&path).await.map_or(0, |(node, _)| node.size),
-            Err(_) => 0,
-        },
-        false => 0,
-    };
-    Ok(Some(room.saturating_add(replaced).saturating_sub(transfer.size())))
+/// How many bytes the chunk may have.
+#[derive(Default)]
+struct Room {
+    /// What the quota leaves beside the files and all unfinished uploads.
+    quota: Option<u64>,
+    /// What the greatest file leaves beside this upload's chunks.
+    file: Option<u64>,
+    /// [`ChunkExpected::together`].
+    together: Option<u64>,
+}
+
+async fn room(upload: &Upload<'_>, request: &Request) -> Result<Room, DavError> {
+    let (content, uid) = (&upload.dav.content, &upload.principal.uid);
+    let mut room = Room::default();
+    if let Some(max) = upload.dav.settings.max_file_bytes {
+        let transfer = content.transfer(uid, &upload.key).await?;
+        room.file = Some(max.saturating_sub(transfer.size()));
+    }
+    if let Some(quota) = upload.principal.quota {
+        let files = upload.files(DavPath::root(), request)?;
+        // What the upload will replace makes room for it.
+        let most = quota.saturating_add(upload.replaced(&files, request).await);
+        let used = quota.saturating_sub(files.room().await?.unwrap_or(0));
+        let unfinished = content.unfinished_size(uid).await?;
+        room.quota = Some(most.saturating_sub(used).saturating_sub(unfinished));
+        room.together = Some(most);
+    }
+    Ok(room)
 }

@@ -30,7 +30,7 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
     let described = Described::parse(request)?;
     let content = &upload.dav.content;
     let uid = &upload.principal.uid;
-    let transfer = content.transfer(uid, upload.transfer).await?;
+    let transfer = content.transfer(uid, &upload.key).await?;
     let mut conditions = files.conditions.clone();
     if !files.overwrite(request)? {
         if files.find().await.is_ok() {
@@ -61,7 +61,7 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
         room: upload.dav.settings.max_file_bytes,
     };
     let (committer, created) = (files.committer(), described.created);
-    let (uid, name) = (uid.clone(), upload.transfer.to_owned());
+    let (uid, name) = (uid.clone(), upload.key.clone());
     let closed = to_the_end(async move {
         let assembled = committer.content.assemble(&uid, &name, &expected).await?;
         let transfer = &assembled.transfer;

@@ -1,6 +1,6 @@
 //! `PROPFIND` in the uploads: what a resuming client needs to know.
 
-use super::{ASSEMBLED, Upload};
+use super::{ASSEMBLED, Upload, key};
 use crate::auth::Principal;
 use crate::dav::propfind::{multistatus, wants_minimal};
 use crate::dav::{Dav, DavError};
@@ -34,13 +34,17 @@ pub(super) async fn transfers(
         mtime: dav.clock.seconds(),
     }];
     if depth == Depth::One {
-        let transfers = dav.content.transfers(&principal.uid).await?;
-        entries.extend(transfers.into_iter().map(|transfer| Entry {
-            href: format!("{base}/{}/", encode_href(&transfer.name)),
-            name: transfer.name,
-            size: None,
-            mtime: transfer.touched,
-        }));
+        let prefix = key(principal, "");
+        for transfer in dav.content.transfers(&principal.uid).await? {
+            let name = transfer.name.strip_prefix(&prefix).filter(|name| !name.contains('/'));
+            let Some(name) = name else { continue };
+            entries.push(Entry {
+                href: format!("{base}/{}/", encode_href(name)),
+                name: name.to_owned(),
+                size: None,
+                mtime: transfer.touched,
+            });
+        }
     }
     answer(dav, &entries, request).await
 }
@@ -52,7 +56,7 @@ pub(super) async fn chunks(
 ) -> Result<Reply, DavError> {
     let depth = depth(request)?;
     let content = &upload.dav.content;
-    let transfer = content.transfer(&upload.principal.uid, upload.transfer).await?;
+    let transfer = content.transfer(&upload.principal.uid, &upload.key).await?;
     let folder = format!("{}/{}", upload.base, encode_href(upload.transfer));
     let size = transfer.size();
     let mut entries = Vec::new();

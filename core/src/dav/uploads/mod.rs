@@ -7,6 +7,7 @@
 //! | `PUT` into a missing transfer             | 404    | recorded server                       |
 //! | chunk's offset overlaps, lies             | 400    | design §4                             |
 //! | over the quota, disk full                 | 507    | threats §1                            |
+//! | too many transfers, too many chunks       | 507    | `[limits]`                            |
 //! | `PROPFIND` transfer                       | 207 with the chunks   | all apps' resume       |
 //! | `MOVE .file`                              | see [`close`]         |                        |
 //! | `DELETE` transfer or chunk                | 204, 404              | desktop, rclone        |
@@ -20,7 +21,7 @@ use http::{Method, StatusCode};
 use super::context::Context;
 use super::methods::ALLOW_UPLOADS;
 use super::{Dav, DavError};
-use crate::auth::Principal;
+use crate::auth::{Access, Principal};
 use crate::path::{DavPath, encode_href};
 use crate::wire::{Reply, Request};
 
@@ -34,6 +35,18 @@ struct Upload<'a> {
     /// Encoded href of the user's uploads, without trailing slash.
     base: &'a str,
     transfer: &'a str,
+    /// What the transfer is called in the index.
+    key: String,
+}
+
+/// What a transfer is called in the index. Those of an app password for one folder are its own, under
+/// its id: it neither sees nor ends another device's, and the other way round. No name that a client
+/// can choose has a slash.
+fn key(principal: &Principal, transfer: &str) -> String {
+    match &principal.access {
+        Access::Token { id, folder: Some(_), .. } => format!("{id}/{transfer}"),
+        _ => transfer.to_owned(),
+    }
 }
 
 pub(super) async fn handle(
@@ -44,7 +57,10 @@ pub(super) async fn handle(
     request: &mut Request,
 ) -> Result<Reply, DavError> {
     let segments: Vec<&str> = rest.segments().collect();
-    let upload = |transfer| Upload { dav, principal, base, transfer };
+    let upload = |transfer| {
+        let key = key(principal, transfer);
+        Upload { dav, principal, base, transfer, key }
+    };
     if !principal.may_write() {
         return Err(DavError::OutOfScope);
     }
@@ -56,11 +72,11 @@ pub(super) async fn handle(
         ("PROPFIND", [name]) => list::chunks(&upload(name), None, request).await,
         ("PROPFIND", [name, chunk]) => list::chunks(&upload(name), Some(chunk), request).await,
         ("DELETE", [name]) => {
-            dav.content.abort_transfer(&principal.uid, name).await?;
+            dav.content.abort_transfer(&principal.uid, &key(principal, name)).await?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         ("DELETE", [name, chunk]) if *chunk != ASSEMBLED => {
-            dav.content.remove_chunk(&principal.uid, name, chunk).await?;
+            dav.content.remove_chunk(&principal.uid, &key(principal, name), chunk).await?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         ("PUT", [name, chunk]) if *chunk != ASSEMBLED => {
@@ -80,8 +96,8 @@ async fn begin(upload: &Upload<'_>, request: &Request) -> Result<Reply, DavError
         upload.foresee(request, total).await?;
     }
     upload.dav.require_space(0).await?;
-    let (uid, name) = (&upload.principal.uid, upload.transfer);
-    upload.dav.content.begin_transfer(uid, name, total).await?;
+    let uid = &upload.principal.uid;
+    upload.dav.content.begin_transfer(uid, &upload.key, total).await?;
     Ok(Reply::empty(StatusCode::CREATED))
 }
 
@@ -116,14 +132,19 @@ impl<'a> Upload<'a> {
             return Err(DavError::TooLarge);
         }
         let files = self.files(DavPath::root(), request)?;
-        let replaced = match request.headers.contains_key("destination") {
-            // A destination that cannot be read here is refused by the MOVE, which needs it.
+        let replaced = self.replaced(&files, request).await;
+        files.foresee_quota(total.saturating_sub(replaced)).await
+    }
+
+    /// Bytes of the file that the upload will replace. A destination that cannot be read here is
+    /// refused by the MOVE, which needs it.
+    async fn replaced(&self, files: &Context<'_>, request: &Request) -> u64 {
+        match request.headers.contains_key("destination") {
             true => match files.destination(request) {
                 Ok(path) => files.find_at(&path).await.map_or(0, |(node, _)| node.size),
                 Err(_) => 0,
             },
             false => 0,
-        };
-        files.foresee_quota(total.saturating_sub(replaced)).await
+        }
     }
 }

@@ -46,6 +46,9 @@ pub(crate) fn a_transfer_lives_and_goes_with_its_chunks(bed: &impl Bed) {
     refused(&store, move |tx| tx.update_upload(&Upload { id: other, ..changed }));
     refused(&store, |tx| tx.update_upload(&Upload { id: 9_999, ..upload("alice", "new") }));
     assert_eq!(read(&store, |tx| tx.chunks(id)), [parked, chunk("2")]);
+    write(&store, move |tx| tx.put_chunk(other, &Chunk { size: 1 << 40, ..chunk("1") }));
+    assert_eq!(read(&store, |tx| tx.uploads_size(&uid("alice"))), (1 << 40) + 10);
+    assert_eq!(read(&store, |tx| tx.uploads_size(&uid("bob"))), 0, "a transfer without chunks");
     write(&store, move |tx| tx.remove_upload(id));
     assert_eq!(read(&store, |tx| tx.upload(&alice, "t")), None);
     assert_eq!(read(&store, |tx| tx.chunks(id)), []);

@@ -1,7 +1,7 @@
 //! Rows of locks.
 
 use super::state::State;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, Uid};
 use crate::store::StoreError;
 use crate::store::locks::{Lock, LocksRead, LocksWrite};
 
@@ -31,6 +31,10 @@ impl LocksRead for State {
 
     fn locks_in(&mut self, node: NodeId) -> Result<Vec<Lock>, StoreError> {
         Ok(self.locks_where(|lock| self.is_in(lock.node, node) && self.is_attached(node)))
+    }
+
+    fn count_locks(&mut self, user: &Uid) -> Result<usize, StoreError> {
+        Ok(self.locks.values().filter(|lock| lock.user == *user).count())
     }
 
     fn any_locks(&mut self) -> Result<bool, StoreError> {

@@ -33,6 +33,12 @@ impl UploadsRead for State {
         Ok(rows.map(|(_, chunk)| chunk.clone()).collect())
     }
 
+    fn uploads_size(&mut self, user: &Uid) -> Result<u64, StoreError> {
+        let theirs = |upload| self.uploads.get(upload).is_some_and(|it| it.user == *user);
+        let chunks = self.chunks.iter().filter(|((upload, _), _)| theirs(upload));
+        Ok(chunks.map(|(_, chunk)| chunk.size).sum())
+    }
+
     fn upload_stage_keys(&mut self) -> Result<Vec<StagePath>, StoreError> {
         let files = self.uploads.values().filter_map(|it| it.file.as_ref());
         let parked = self.chunks.values().filter_map(|it| it.parked.as_ref());

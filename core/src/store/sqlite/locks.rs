@@ -6,7 +6,7 @@ use rusqlite::{Row, params};
 use super::nodes::is_attached;
 use super::rows::{Rows, code};
 use super::writer::Batch;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, Uid};
 use crate::store::StoreError;
 use crate::store::locks::{Lock, LockDepth, LockScope, LockType, LocksRead, LocksWrite};
 
@@ -79,6 +79,12 @@ impl<T: Rows> LocksRead for T {
         }
         let sql = concat!(select_lock!("WHERE "), at_or_below!(), " ORDER BY l.created, l.token");
         self.all(sql, [node], lock)
+    }
+
+    fn count_locks(&mut self, user: &Uid) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM lock WHERE user = ?1";
+        let found = self.one(sql, [user], |row| row.get::<_, i64>(0))?;
+        Ok(found.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
     }
 
     fn any_locks(&mut self) -> Result<bool, StoreError> {

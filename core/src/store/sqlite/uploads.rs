@@ -57,6 +57,12 @@ impl<T: Rows> UploadsRead for T {
         self.all(sql, [upload], chunk)
     }
 
+    fn uploads_size(&mut self, user: &Uid) -> Result<u64, StoreError> {
+        let sql = "SELECT ifnull(sum(c.size), 0) FROM upload u JOIN chunk c ON c.upload = u.id \
+                   WHERE u.user = ?1";
+        Ok(self.one(sql, [user], |row| row.get(0).map(unsigned))?.unwrap_or(0))
+    }
+
     fn upload_stage_keys(&mut self) -> Result<Vec<StagePath>, StoreError> {
         let sql = "SELECT file FROM upload WHERE file IS NOT NULL \
                    UNION SELECT parked FROM chunk WHERE parked IS NOT NULL";
