@@ -101,7 +101,7 @@ impl Sent {
         };
         let total = bytes.ratio(1, 8)?.then_some(40);
         let room = bytes.ratio(1, 8)?.then_some(10);
-        let expected = ChunkExpected { length, offset, total, room };
+        let expected = ChunkExpected { length, offset, total, room, together: None };
         Ok(Self { name, bytes: content, cut: bytes.ratio(1, 8)?, expected })
     }
 
