@@ -14,7 +14,7 @@ use crate::tree::{self, Entry, Tree, noise};
 
 pub(crate) fn cases() -> Vec<Case<'static>> {
     type Test = fn(&Path, World) -> Result<Outcome>;
-    let tests: [(&str, Test); 13] = [
+    let tests: [(&str, Test); 14] = [
         ("trust", trust),
         ("up_and_down", up_and_down),
         ("no_change", no_change),
@@ -22,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case<'static>> {
         ("move_into_a_new_folder", move_into_a_new_folder),
         ("delete", delete),
         ("changes", changes),
+        ("changes_on_the_disk", changes_on_the_disk),
         ("conflict", conflict),
         ("names", names),
         ("thousand_files", thousand_files),
@@ -160,6 +161,33 @@ fn changes(program: &Path, world: World) -> Result<Outcome> {
 }
 
 /// Both sides change one file: the second keeps its own beside the server's, and nothing is lost.
+/// What somebody does in the data folder is brought by the next sync two seconds later.
+fn changes_on_the_disk(program: &Path, world: World) -> Result<Outcome> {
+    let client = Client::new(program, &world, "a")?;
+    some_files(&client.top)?;
+    client.sync(&world)?;
+    let disk = world.server.data().join("files").join(USER);
+    std::fs::write(disk.join("a.txt"), "edited on the server")?;
+    std::fs::rename(disk.join("folder/deep"), disk.join("renamed"))?;
+    std::fs::write(disk.join("renamed/er/new.txt"), "new on the server")?;
+    std::fs::remove_file(disk.join("empty"))?;
+    std::thread::sleep(Duration::from_secs(2));
+    let run = client.sync(&world)?;
+    for (name, text) in [
+        ("a.txt", "edited on the server"),
+        ("renamed/er/new.txt", "new on the server"),
+        ("renamed/er/z.txt", "z"),
+    ] {
+        let there = std::fs::read_to_string(client.top.join(name));
+        ensure!(there.is_ok_and(|there| there == text), "{name} did not come:\n{}", run.tail());
+    }
+    for gone in ["empty", "folder/deep"] {
+        ensure!(!client.top.join(gone).exists(), "{gone} is still there:\n{}", run.tail());
+    }
+    tree::same("the downloading side", &client.tree()?, &fetched(program, &world)?)?;
+    world.finish()
+}
+
 fn conflict(program: &Path, world: World) -> Result<Outcome> {
     let (a, b) = (Client::new(program, &world, "a")?, Client::new(program, &world, "b")?);
     some_files(&a.top)?;
