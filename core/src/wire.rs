@@ -213,7 +213,8 @@ pub enum ReplyBody {
     Stream {
         /// The pieces.
         pieces: mpsc::Receiver<Result<Bytes, StreamBroken>>,
-        /// Exact length if known; becomes `Content-Length`.
+        /// Exact length if known, of what is still to come; becomes `Content-Length`. Pieces that end
+        /// before it break the connection, too.
         length: Option<u64>,
     },
 }
@@ -234,7 +235,25 @@ impl http_body::Body for ReplyBody {
         match &mut *self {
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream { pieces, .. } => pieces.poll_recv(cx).map_ok(Frame::data),
+            Self::Stream { pieces, length } => {
+                let piece = std::task::ready!(pieces.poll_recv(cx));
+                // Whoever makes the pieces may die; without a length that is no business of ours.
+                let left = length.as_mut().filter(|left| **left > 0);
+                Poll::Ready(match (piece, left) {
+                    (Some(Ok(piece)), left) => {
+                        if let Some(left) = left {
+                            *left = left.saturating_sub(piece.len() as u64);
+                        }
+                        Some(Ok(Frame::data(piece)))
+                    }
+                    (None, Some(left)) => {
+                        let missing = std::mem::take(left);
+                        Some(Err(StreamBroken(format!("{missing} bytes never came"))))
+                    }
+                    (Some(Err(error)), _) => Some(Err(error)),
+                    (None, None) => None,
+                })
+            }
         }
     }
 
@@ -293,6 +312,31 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_that_ends_before_its_length_is_broken() {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for (sent, length, broken) in [
+            (&["ab", "c"][..], Some(3), false),
+            (&["ab"], Some(3), true),
+            (&[], Some(3), true),
+            (&["ab"], None, false),
+        ] {
+            let (sender, pieces) = mpsc::channel(4);
+            for piece in sent {
+                sender.try_send(Ok(Bytes::from_static(piece.as_bytes()))).unwrap();
+            }
+            drop(sender);
+            let mut body = ReplyBody::Stream { pieces, length };
+            let mut poll = || http_body::Body::poll_frame(Pin::new(&mut body), &mut cx);
+            for piece in sent {
+                assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))), "{piece} of {sent:?}");
+            }
+            let end = poll();
+            assert_eq!(matches!(end, Poll::Ready(Some(Err(_)))), broken, "{sent:?} {length:?}");
+            assert!(broken || matches!(end, Poll::Ready(None)), "{sent:?} {length:?}");
+        }
+    }
 
     #[test]
     fn networks_hold_their_addresses() {
