@@ -14,6 +14,7 @@ mod fault;
 mod index;
 mod operations;
 mod publishing;
+mod reading;
 mod requests;
 mod storage;
 mod world;

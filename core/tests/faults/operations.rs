@@ -22,17 +22,17 @@ pub(crate) struct Operation {
 }
 
 impl Ask {
-    fn new(method: &'static str, target: &'static str) -> Self {
+    pub(crate) fn new(method: &'static str, target: &'static str) -> Self {
         let (fields, body) = (Vec::new(), Vec::new());
         Self { user: "alice", method, target, fields, body }
     }
 
-    fn with(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.fields.push((name, value));
         self
     }
 
-    fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
@@ -111,6 +111,13 @@ fn operation(
     let home = Ask::new("PROPFIND", "files/alice/").with("depth", "0");
     let before = std::iter::once(home).chain(before).collect();
     Operation { name, before, ask, after }
+}
+
+/// Something to read.
+pub(crate) fn library() -> Operation {
+    let favorite = Ask::new("PROPPATCH", A).body(PATCH);
+    let before = [folder(), vec![put(A, "old"), put(B, large()), favorite]].concat();
+    operation("read", before, propfind(A), Vec::new())
 }
 
 /// The operation of that name.

@@ -20,12 +20,12 @@ const PLANS: [Plan; 7] = [
     plan(Kind::Panic, Moment::Before, Span::Once),
 ];
 
-const fn plan(kind: Kind, moment: Moment, span: Span) -> Plan {
+pub(crate) const fn plan(kind: Kind, moment: Moment, span: Span) -> Plan {
     Plan { kind, moment, span }
 }
 
 /// Whether a status says what happened, as `threats` §0 and §1 ask.
-fn says_so(answer: &Answer, kind: Kind) -> bool {
+pub(crate) fn says_so(answer: &Answer, kind: Kind) -> bool {
     match answer.status {
         500 => matches!(kind, Kind::Internal | Kind::Panic),
         503 => answer.headers.contains_key("retry-after"),

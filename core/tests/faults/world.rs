@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body_util::BodyExt;
 use moonsail::auth::{Auth, AuthSettings, NewToken, NewUser};
 use moonsail::clock::Clock;
 use moonsail::content::{Content, Finding, Publisher};
@@ -18,7 +19,7 @@ use moonsail::storage::{self, FileStorage};
 use moonsail::store::sqlite::{Durability, SqliteOptions, SqliteStore};
 use moonsail::store::{self, Store};
 use moonsail::tree::Tree;
-use moonsail::wire::{Body, Reply, ReplyBody, Request};
+use moonsail::wire::{Body, Reply, Request};
 use moonsail_storage_local::{LocalConfig, LocalStorage};
 use sha1::{Digest, Sha1};
 
@@ -58,6 +59,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// The connection was cut before the end of the body.
+    pub(crate) broken: bool,
 }
 
 impl std::fmt::Debug for Answer {
@@ -189,18 +192,22 @@ impl World {
     /// Asks; a panic of the room is the 500 that the pipeline makes of it.
     pub(crate) async fn ask(&self, ask: &Ask) -> Answer {
         let (dav, request) = (Arc::clone(&self.live().dav), self.request(ask));
-        let answered = tokio::spawn(async move { read(dav.handle(request).await).await }).await;
+        let head = ask.method == "HEAD";
+        let answered =
+            tokio::spawn(async move { read(dav.handle(request).await, head).await }).await;
         answered.unwrap_or_else(|_| Answer {
             status: 500,
             headers: HeaderMap::new(),
             body: Vec::new(),
+            broken: false,
         })
     }
 
     /// Asks, until there is an answer or a call hangs that will never come back.
     pub(crate) async fn ask_until_stopped(&self, ask: &Ask) -> Option<Answer> {
         let (dav, request) = (Arc::clone(&self.live().dav), self.request(ask));
-        let mut asked = tokio::spawn(async move { read(dav.handle(request).await).await });
+        let head = ask.method == "HEAD";
+        let mut asked = tokio::spawn(async move { read(dav.handle(request).await, head).await });
         loop {
             let wait = Duration::from_millis(10);
             match tokio::time::timeout(wait, &mut asked).await {
@@ -270,17 +277,20 @@ impl World {
     }
 }
 
-async fn read(reply: Reply) -> Answer {
-    let mut body = Vec::new();
-    match reply.body {
-        ReplyBody::Full(bytes) => body.extend(bytes),
-        ReplyBody::Stream { mut pieces, .. } => {
-            while let Some(piece) = pieces.recv().await {
-                body.extend(piece.unwrap());
-            }
+async fn read(reply: Reply, head: bool) -> Answer {
+    let (mut body, mut broken) = (Vec::new(), false);
+    let Reply { status, headers, body: mut pieces } = reply;
+    if head {
+        // As the door does.
+        return Answer { status: status.as_u16(), headers, body, broken };
+    }
+    while let Some(piece) = pieces.frame().await {
+        match piece {
+            Ok(piece) => body.extend(piece.into_data().unwrap()),
+            Err(_) => broken = true,
         }
     }
-    Answer { status: reply.status.as_u16(), headers: reply.headers, body }
+    Answer { status: status.as_u16(), headers, body, broken }
 }
 
 /// All below a folder, with the hash of what is in it.
