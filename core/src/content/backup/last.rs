@@ -30,7 +30,9 @@ const MANY: usize = 20_000;
 const TRIES: usize = 8;
 /// How long writes wait at most; apps wait much longer for an answer.
 const HELD: Duration = Duration::from_secs(10);
-/// How long decided changes may take to be published meanwhile.
+/// How long decided changes may take to be published before.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long they may take meanwhile.
 const SETTLE: Duration = Duration::from_secs(1);
 
 impl Run {
@@ -99,7 +101,10 @@ impl Run {
         // What this reads is in memory when it is asked again.
         store.reader()?.files_after(since, MANY)?;
         // While nothing is applied, the publisher has nothing to record, for which it would wait.
-        runtime.block_on(content.publisher.settle_for_a_reader(true));
+        let settled = content.publisher.settle(true);
+        if runtime.block_on(async { timeout(PATIENCE, settled).await.is_err() }) {
+            return Err(BackupError::Stuck);
+        }
         let hold = Hold::begin(store, HELD)?;
         let begun = Instant::now();
         let settled = content.publisher.settle(false);

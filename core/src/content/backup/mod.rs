@@ -118,6 +118,9 @@ pub enum BackupError {
     /// It could not catch up with the writers.
     #[error("files change faster than they can be copied; try again when less is written")]
     TooBusy,
+    /// What is decided does not get onto the disk.
+    #[error("changes cannot be published on the disk; the server's log says why")]
+    Stuck,
     /// Bytes failed.
     #[error(transparent)]
     Content(#[from] ContentError),
