@@ -4,6 +4,8 @@
 //! Ids are unique without regard to case and never given twice. Whoever changes an account's
 //! password or disables it ends its sessions; the last administrator stays one.
 
+use std::time::Duration;
+
 use moonsail_sdk::secret::Secret;
 
 use super::chain::set_groups;
@@ -27,6 +29,9 @@ pub enum AccountError {
     /// Somebody has or had this id, in some case.
     #[error("the user id is taken, or was in the past")]
     UidTaken,
+    /// Somebody has this id for a mail address, which would log in as two.
+    #[error("the user id is the mail address of another account")]
+    UidIsEmail,
     /// Somebody else has this mail address.
     #[error("the mail address belongs to another account")]
     EmailTaken,
@@ -60,6 +65,12 @@ pub enum AccountError {
     /// Who asks is not let in any more: the login was shown before a change.
     #[error("the login is not valid any more")]
     LoginOver,
+    /// Too many mail addresses of others.
+    #[error("too many tries; please wait")]
+    Throttled {
+        /// When the next will be looked at.
+        retry_after: Duration,
+    },
     /// Too many logins at once, or hashing failed.
     #[error("the password cannot be hashed at the moment")]
     Busy,
@@ -167,6 +178,9 @@ impl Auth {
         let user = store::write(&self.store, move |tx| -> Result<User, AccountError> {
             asked.require_current(tx)?;
             require_free_email(tx, user.email.as_deref(), &user.uid)?;
+            if tx.user_by_email(user.uid.as_str())?.is_some() {
+                return Err(AccountError::UidIsEmail);
+            }
             if !tx.insert_user(&user)? {
                 return Err(AccountError::UidTaken);
             }

@@ -23,7 +23,10 @@ pub(crate) enum Verdict {
     /// The password belongs to this account.
     Known(String, Identity),
     /// Nobody knows the login, or its provider says the password is wrong.
-    Wrong,
+    Wrong {
+        /// Providers that were not asked any more.
+        unasked: usize,
+    },
     /// The account may not log in.
     Disabled,
 }
@@ -39,11 +42,11 @@ pub(crate) async fn ask(
     login: &str,
     password: &Secret,
 ) -> Result<Verdict, AuthError> {
-    for (name, provider) in chain {
+    for (index, (name, provider)) in chain.iter().enumerate() {
         match provider.check_password(call, login, password).await {
             Ok(Answer::Ok(identity)) => return Ok(Verdict::Known(name.clone(), identity)),
             Ok(Answer::Next) => {}
-            Ok(Answer::Denied) => return Ok(Verdict::Wrong),
+            Ok(Answer::Denied) => return Ok(Verdict::Wrong { unasked: chain.len() - 1 - index }),
             Ok(Answer::Disabled) => return Ok(Verdict::Disabled),
             Err(error) => {
                 tracing::error!(provider = name, request = call.request_id, %error, "login cannot be checked");
@@ -51,7 +54,7 @@ pub(crate) async fn ask(
             }
         }
     }
-    Ok(Verdict::Wrong)
+    Ok(Verdict::Wrong { unasked: 0 })
 }
 
 impl Auth {
@@ -111,6 +114,10 @@ fn first_login(
     now: i64,
 ) -> Result<User, StoreError> {
     for uid in candidates(&identity.login) {
+        // A name that logs in to another account, though by mail address, is taken.
+        if tx.user_by_email(uid.as_str())?.is_some() {
+            continue;
+        }
         let user = User {
             uid,
             provider: provider.to_owned(),
@@ -167,7 +174,42 @@ fn candidates(login: &str) -> impl Iterator<Item = Uid> {
 
 #[cfg(test)]
 mod tests {
+    use moonsail_sdk::auth::{AuthUnavailable, Authenticator};
+
     use super::*;
+
+    /// Says what it was made to say.
+    struct Says(Answer);
+
+    impl Authenticator for Says {
+        async fn check_password(
+            &self,
+            _call: &Call,
+            _login: &str,
+            _password: &Secret,
+        ) -> Result<Answer, AuthUnavailable> {
+            Ok(self.0.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_early_is_known_to_have_cost_less() {
+        for (answers, wanted) in [
+            (vec![Answer::Denied, Answer::Next], 1),
+            (vec![Answer::Next, Answer::Denied, Answer::Next, Answer::Next], 2),
+            (vec![Answer::Next, Answer::Denied], 0),
+            (vec![Answer::Next, Answer::Next], 0),
+        ] {
+            let chain: Vec<(String, Arc<dyn DynAuthenticator>)> = answers
+                .iter()
+                .map(|answer| ("x".to_owned(), Arc::new(Says(answer.clone())) as _))
+                .collect();
+            let call = Call { request_id: "test".to_owned(), remote_ip: None };
+            let verdict = ask(&chain, &call, "alice", &Secret::new("x")).await.expect("answers");
+            let Verdict::Wrong { unasked } = verdict else { panic!("{answers:?}: {verdict:?}") };
+            assert_eq!(unasked, wanted, "{answers:?}");
+        }
+    }
 
     #[test]
     fn user_ids_are_made_from_any_login() {

@@ -81,9 +81,8 @@ impl Auth {
         server: &str,
     ) -> Result<StartedFlow, AuthError> {
         let address = throttle::address_key(&self.keys, "flow", ip);
-        self.flow_starts
-            .count(&[address], self.clock.millis())
-            .map_err(|retry_after| AuthError::Throttled { retry_after })?;
+        let counted = self.flow_starts.count_settled(&[address], &self.clock).await;
+        drop(counted.map_err(|retry_after| AuthError::Throttled { retry_after })?);
         let started = StartedFlow {
             poll_token: Secret::new(random_token(TOKEN_LETTERS)),
             login_token: Secret::new(random_token(TOKEN_LETTERS)),
@@ -235,7 +234,7 @@ impl Auth {
         match found {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(FlowError::Unknown) => return Err(self.count_unknown_poll(request)),
+            Err(FlowError::Unknown) => return Err(self.count_unknown_poll(request).await),
             Err(error) => return Err(error),
         }
         let app_password = generate();
@@ -258,9 +257,9 @@ impl Auth {
         Ok(Some(GrantedFlow { server, login_name, app_password }))
     }
 
-    fn count_unknown_poll(&self, request: &Request) -> FlowError {
+    async fn count_unknown_poll(&self, request: &Request) -> FlowError {
         let address = throttle::address_key(&self.keys, "poll", request.remote_ip);
-        match self.failures.count(&[address], self.clock.millis()) {
+        match self.failures.count_settled(&[address], &self.clock).await {
             Ok(_) => FlowError::Unknown,
             Err(retry_after) => {
                 audit!(&By::holder(request, "-"), "polls throttled", ?retry_after);

@@ -19,6 +19,7 @@ mod flows;
 mod groups;
 mod keyed;
 mod login_cache;
+mod mail;
 mod onetime;
 mod password;
 mod principal;
@@ -217,12 +218,13 @@ impl Auth {
         let before = user.map(|user| (PasswordMark::of(&user), user.uid));
         let attempt = self
             .failures
-            .count(&[address, account], self.clock.millis())
+            .count_settled(&[address, account], &self.clock)
+            .await
             .map_err(|retry_after| throttled(caller, login, retry_after))?;
         let began = self.logins.known.begin();
         let checked = self.check_password(caller, login, password, before).await;
         if matches!(checked, Ok(_) | Err(AuthError::Unavailable { .. } | AuthError::Disabled)) {
-            self.failures.forgive(&attempt);
+            attempt.forgive();
         }
         let by = By::caller(caller, login);
         match &checked {
@@ -246,7 +248,13 @@ impl Auth {
     ) -> Result<Principal, AuthError> {
         let call = Call { request_id: caller.request_id.clone(), remote_ip: Some(caller.ip) };
         match chain::ask(&self.chain, &call, login, password).await? {
-            chain::Verdict::Wrong => Err(AuthError::BadCredentials),
+            chain::Verdict::Wrong { unasked } => {
+                // Somebody whom no provider knows costs a hash at each of them.
+                for _ in 0..unasked {
+                    let _never = self.settings.passwords.verify(None, password).await;
+                }
+                Err(AuthError::BadCredentials)
+            }
             chain::Verdict::Disabled => Err(AuthError::Disabled),
             chain::Verdict::Known(provider, identity) => {
                 let by = By::caller(caller, login);

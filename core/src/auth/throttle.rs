@@ -1,14 +1,20 @@
 //! Counting failed logins (`threats` §4): per account, per address, per known device.
 //!
 //! An attempt is counted **before** it is checked and forgiven if it succeeds, so a burst of
-//! parallel guesses counts in full. Valid tokens and sessions never come here.
+//! parallel guesses counts in full. Where those that are being checked would use up what is left, the
+//! next one waits for their end: whole offices log in at nine, and right passwords are no guesses.
+//! Valid tokens and sessions never come here.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::keyed::{Keys, Mac};
+use crate::clock::Clock;
 
 /// How many keys are remembered; the quietest are forgotten first.
 const MAX_KEYS: usize = 65_536;
@@ -29,11 +35,46 @@ pub(crate) fn name_key(keys: &Keys, purpose: &str, name: &str) -> Key {
     keys.mac("throttle", &[purpose.as_bytes(), name.to_lowercase().as_bytes()])
 }
 
-/// An attempt that was counted.
+/// An attempt that was counted and is being checked. Dropped, it has failed.
 #[derive(Debug)]
-pub(crate) struct Attempt {
+#[must_use]
+pub(crate) struct Attempt<'a> {
+    throttle: &'a Throttle,
     keys: Vec<Key>,
     at: i64,
+    forgiven: bool,
+}
+
+impl Attempt<'_> {
+    /// Takes the attempt back: it succeeded, or could not be checked. Other failures stay counted, so
+    /// a guesser cannot clear an address by logging in to an account of his own.
+    pub(crate) fn forgive(mut self) {
+        self.forgiven = true;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.throttle.settle(&self.keys, self.forgiven.then_some(self.at));
+    }
+}
+
+/// Why an attempt was not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Too many failed; how long to wait.
+    For(Duration),
+    /// Too many would have failed if those fail that are being checked.
+    Pending,
+}
+
+/// What is known of a key.
+#[derive(Debug, Default)]
+struct Counter {
+    /// When attempts were counted, Unix milliseconds.
+    times: VecDeque<i64>,
+    /// How many of them are being checked.
+    open: usize,
 }
 
 /// The counters.
@@ -41,7 +82,9 @@ pub(crate) struct Attempt {
 pub(crate) struct Throttle {
     limit: usize,
     window_millis: i64,
-    counted: Mutex<HashMap<Key, VecDeque<i64>>>,
+    counted: Mutex<HashMap<Key, Counter>>,
+    /// Told whenever an attempt has ended.
+    settled: Notify,
 }
 
 impl Throttle {
@@ -51,25 +94,53 @@ impl Throttle {
             limit,
             window_millis: i64::try_from(window.as_millis()).unwrap_or(i64::MAX),
             counted: Mutex::default(),
+            settled: Notify::new(),
         }
     }
 
     /// Counts an attempt for all `keys`, at `now` (Unix milliseconds).
     ///
     /// # Errors
-    /// How long to wait if one of the keys is used up; then nothing is counted.
-    pub(crate) fn count(&self, keys: &[Key], now: i64) -> Result<Attempt, Duration> {
+    /// [`Refused`] if one of the keys is used up; then nothing is counted.
+    pub(crate) fn count(&self, keys: &[Key], now: i64) -> Result<Attempt<'_>, Refused> {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wait) = keys.iter().filter_map(|key| self.wait(&mut counted, key, now)).max() {
-            return Err(wait);
+            return Err(Refused::For(wait));
+        }
+        let full = |key: &Key| counted.get(key).is_some_and(|it| it.times.len() >= self.limit);
+        if keys.iter().any(full) {
+            return Err(Refused::Pending);
         }
         if counted.len() + keys.len() > MAX_KEYS {
             self.make_room(&mut counted, now);
         }
         for key in keys {
-            counted.entry(*key).or_default().push_back(now);
+            let counter = counted.entry(*key).or_default();
+            counter.times.push_back(now);
+            counter.open += 1;
         }
-        Ok(Attempt { keys: keys.to_vec(), at: now })
+        Ok(Attempt { throttle: self, keys: keys.to_vec(), at: now, forgiven: false })
+    }
+
+    /// The same, after those that are being checked if it hangs on them.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(crate) async fn count_settled(
+        &self,
+        keys: &[Key],
+        clock: &Clock,
+    ) -> Result<Attempt<'_>, Duration> {
+        loop {
+            let mut settled = pin!(self.settled.notified());
+            // From here on an end is not missed.
+            settled.as_mut().enable();
+            match self.count(keys, clock.millis()) {
+                Ok(attempt) => return Ok(attempt),
+                Err(Refused::For(wait)) => return Err(wait),
+                Err(Refused::Pending) => settled.await,
+            }
+        }
     }
 
     /// How long `key` has to wait, without counting.
@@ -77,48 +148,50 @@ impl Throttle {
         self.wait(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner), key, now)
     }
 
-    /// Takes a counted attempt back: it succeeded, or could not be checked. Other failures stay
-    /// counted, so a guesser cannot clear an address by logging in to an account of his own.
-    pub(crate) fn forgive(&self, attempt: &Attempt) {
+    /// Ends an attempt; one that is forgiven is taken back.
+    fn settle(&self, keys: &[Key], forgiven: Option<i64>) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in &attempt.keys {
-            let Some(times) = counted.get_mut(key) else { continue };
-            if let Some(place) = times.iter().rposition(|at| *at == attempt.at) {
-                times.remove(place);
+        for key in keys {
+            let Some(counter) = counted.get_mut(key) else { continue };
+            counter.open = counter.open.saturating_sub(1);
+            let place = forgiven.and_then(|at| counter.times.iter().rposition(|it| *it == at));
+            if let Some(place) = place {
+                counter.times.remove(place);
             }
-            if times.is_empty() {
+            if counter.times.is_empty() {
                 counted.remove(key);
             }
         }
+        drop(counted);
+        self.settled.notify_waiters();
     }
 
-    fn wait(
-        &self,
-        counted: &mut HashMap<Key, VecDeque<i64>>,
-        key: &Key,
-        now: i64,
-    ) -> Option<Duration> {
-        let times = counted.get_mut(key)?;
+    fn wait(&self, counted: &mut HashMap<Key, Counter>, key: &Key, now: i64) -> Option<Duration> {
+        let Counter { times, open } = counted.get_mut(key)?;
         while times.front().is_some_and(|at| at.saturating_add(self.window_millis) <= now) {
             times.pop_front();
         }
-        let oldest = times.len().checked_sub(self.limit).and_then(|index| times.get(index))?;
+        // Those that are being checked have not failed yet.
+        let failed = times.len().saturating_sub(*open);
+        let oldest = failed.checked_sub(self.limit).and_then(|index| times.get(index))?;
         let left = oldest.saturating_add(self.window_millis) - now;
         // A clock that was set back must not lock anybody out for longer than the window.
         u64::try_from(left.min(self.window_millis)).ok().map(Duration::from_millis)
     }
 
     /// Drops what is over, and if that is not enough the quarter that failed longest ago.
-    fn make_room(&self, counted: &mut HashMap<Key, VecDeque<i64>>, now: i64) {
+    fn make_room(&self, counted: &mut HashMap<Key, Counter>, now: i64) {
         let over = now - self.window_millis;
-        counted.retain(|_, times| times.back().is_some_and(|at| *at > over));
+        counted.retain(|_, counter| counter.times.back().is_some_and(|at| *at > over));
         if counted.len() > MAX_KEYS / 4 * 3 {
             let mut last: Vec<i64> =
-                counted.values().filter_map(|times| times.back().copied()).collect();
+                counted.values().filter_map(|counter| counter.times.back().copied()).collect();
             let quarter = last.len() / 4;
             let (_, border, _) = last.select_nth_unstable(quarter);
             let border = *border;
-            counted.retain(|_, times| times.len() >= self.limit || times.back() > Some(&border));
+            counted.retain(|_, Counter { times, .. }| {
+                times.len() >= self.limit || times.back() > Some(&border)
+            });
             // Everybody is blocked or failed in the same instant: memory goes first.
             if counted.len() > MAX_KEYS / 4 * 3 {
                 counted.clear();
@@ -148,7 +221,7 @@ mod tests {
             assert!(throttle.count(&[key("alice")], minute * MINUTE).is_ok());
         }
         let refused = throttle.count(&[key("alice")], 10 * MINUTE);
-        assert_eq!(refused.expect_err("used up"), Duration::from_secs(20 * 60));
+        assert_eq!(refused.err(), Some(Refused::For(Duration::from_secs(20 * 60))));
         assert!(throttle.count(&[key("bob")], 10 * MINUTE).is_ok(), "others are not concerned");
         assert!(throttle.count(&[key("ALICE")], 29 * MINUTE).is_err(), "nor is case");
         assert!(throttle.count(&[key("alice")], 30 * MINUTE).is_ok());
@@ -158,7 +231,7 @@ mod tests {
     fn a_refused_attempt_counts_for_nobody() {
         let throttle = throttle();
         for _ in 0..10 {
-            throttle.count(&[key("alice")], 0).expect("free");
+            drop(throttle.count(&[key("alice")], 0).expect("free"));
         }
         for _ in 0..50 {
             assert!(throttle.count(&[key("alice"), key("address")], 1).is_err());
@@ -170,14 +243,40 @@ mod tests {
     fn success_takes_back_its_own_attempt_only() {
         let throttle = throttle();
         for _ in 0..9 {
-            throttle.count(&[key("address")], 0).expect("free");
+            drop(throttle.count(&[key("address")], 0).expect("free"));
         }
         for _ in 0..20 {
             let attempt = throttle.count(&[key("address")], 5).expect("free");
-            throttle.forgive(&attempt);
+            attempt.forgive();
         }
-        throttle.count(&[key("address")], 6).expect("the tenth");
+        drop(throttle.count(&[key("address")], 6).expect("the tenth"));
         assert!(throttle.count(&[key("address")], 7).is_err());
+    }
+
+    #[tokio::test]
+    async fn those_that_are_being_checked_are_waited_for_and_not_held_against_others() {
+        let throttle = throttle();
+        let clock = Clock::fixed(5);
+        let keys = [key("office")];
+        let mut open: Vec<Attempt<'_>> =
+            (0..10).map(|_| throttle.count(&keys, 0).expect("free")).collect();
+        assert_eq!(throttle.count(&keys, 1).err(), Some(Refused::Pending));
+        assert_eq!(throttle.blocked(&keys[0], 1), None);
+        let ends = async {
+            tokio::task::yield_now().await;
+            open.pop().expect("ten").forgive();
+        };
+        let (eleventh, ()) = tokio::join!(throttle.count_settled(&keys, &clock), ends);
+        eleventh.expect("one of the ten was right").forgive();
+        // All others are wrong: who waits for them is refused when the tenth has failed.
+        drop(throttle.count(&keys, 6).expect("one is left"));
+        let ends = async {
+            tokio::task::yield_now().await;
+            open.clear();
+        };
+        let (refused, ()) = tokio::join!(throttle.count_settled(&keys, &clock), ends);
+        assert!(refused.is_err(), "ten have failed");
+        assert!(throttle.blocked(&keys[0], 7).is_some());
     }
 
     #[test]
@@ -199,10 +298,10 @@ mod tests {
     fn memory_is_bounded_and_the_blocked_stay_blocked() {
         let throttle = throttle();
         for _ in 0..10 {
-            throttle.count(&[key("victim")], 0).expect("free");
+            drop(throttle.count(&[key("victim")], 0).expect("free"));
         }
         for number in 0..i64::try_from(MAX_KEYS * 2).expect("fits") {
-            throttle.count(&[key(&number.to_string())], 1 + number / 100).expect("free");
+            drop(throttle.count(&[key(&number.to_string())], 1 + number / 100).expect("free"));
         }
         assert!(throttle.counted.lock().expect("sound").len() <= MAX_KEYS);
         assert!(throttle.blocked(&key("victim"), 2_000).is_some());

@@ -188,10 +188,15 @@ impl From<AccountError> for OcsError {
         let code = match error {
             AccountError::Store(error) => return error.into(),
             AccountError::Busy => return Self::Busy,
+            AccountError::Throttled { retry_after } => {
+                return Self::Auth(AuthError::Throttled { retry_after });
+            }
             AccountError::LoginOver => return Self::Auth(AuthError::BadCredentials),
             AccountError::NoSuchUser => return Self::NoSuchRecord,
             AccountError::NoSuchGroup => return Self::GroupMissing,
-            AccountError::UidTaken => return Self::refused(102, "User already exists"),
+            AccountError::UidTaken | AccountError::UidIsEmail => {
+                return Self::refused(102, "User already exists");
+            }
             AccountError::GroupTaken => return Self::refused(102, "group exists"),
             AccountError::WeakPassword { .. } => 107,
             AccountError::PasswordElsewhere(_) => 112,

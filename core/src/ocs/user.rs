@@ -113,7 +113,13 @@ pub(super) async fn edit(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
         }
         _ => return Err(OcsError::refused(113, "This field cannot be edited")),
     };
-    room.auth.change_user(&call.by()?, uid, change).await?;
+    let by = call.by()?;
+    match change {
+        UserChange::Email(email) if !caller.admin => {
+            room.auth.change_own_email(&by, &record.user.uid, email).await?;
+        }
+        change => room.auth.change_user(&by, uid, change).await?,
+    }
     Ok(Answer::done())
 }
 

@@ -78,6 +78,16 @@ async fn the_first_login_makes_an_account_that_a_renamed_login_keeps() {
     assert!(matches!(elsewhere, Err(AccountError::PasswordElsewhere(_))), "{elsewhere:?}");
 }
 
+/// An id is not made of what logs in to somebody else's account.
+#[tokio::test]
+async fn a_directorys_login_that_is_somebodys_mail_address_becomes_another_id() {
+    let (house, directory) = house();
+    house.add("alice", PASSWORD, Some("alice@example.org"), false).await;
+    directory.says(known("uuid-1", "alice@example.org"));
+    let made = uid(&house, "alice@example.org", "from the directory").await;
+    assert_eq!(made.as_deref(), Ok("alice@example.org_2"));
+}
+
 #[tokio::test]
 async fn a_directory_cannot_take_over_a_built_in_account() {
     let (house, directory) = house();

@@ -128,3 +128,39 @@ async fn groups_have_members() {
     let alice = asking(&basic("alice", PASSWORD), crate::house::HOME);
     assert!(house.auth.authenticate(&alice).await.is_ok(), "members stay");
 }
+
+/// Whoever logs in by a mail address must not become somebody else when an id is made of it.
+#[tokio::test]
+async fn a_user_id_is_nobodys_mail_address() {
+    let house = House::new().await;
+    for uid in ["alice@example.org", "ALICE@example.ORG"] {
+        let got = house.auth.create_user(new(uid, "long enough")).await;
+        assert!(matches!(got, Err(AccountError::UidIsEmail)), "{uid} {got:?}");
+    }
+    let by_mail = asking(&basic("alice@example.org", PASSWORD), crate::house::HOME);
+    let who = house.auth.authenticate(&by_mail).await.expect("is let in").expect("somebody");
+    assert_eq!(who.uid.as_str(), "alice");
+}
+
+/// That an address is refused tells that somebody here has it: nobody may ask through a list.
+#[tokio::test]
+async fn addresses_of_others_are_asked_for_as_often_as_passwords() {
+    let house = House::new().await;
+    let by = By::console();
+    let bob = house.auth.find_user("bob").await.expect("reads").expect("exists").uid;
+    let set =
+        async |email: &str| house.auth.change_own_email(&by, &bob, Some(email.to_owned())).await;
+    for number in 0..20 {
+        set(&format!("bob{number}@example.org")).await.expect("own addresses are no guesses");
+    }
+    for number in 0..10 {
+        let got = set("alice@example.org").await;
+        assert!(matches!(got, Err(AccountError::EmailTaken)), "guess {number}: {got:?}");
+    }
+    for email in ["alice@example.org", "nobody@example.org"] {
+        let got = set(email).await;
+        assert!(matches!(got, Err(AccountError::Throttled { .. })), "{email}: {got:?}");
+    }
+    house.wait(30 * 60);
+    set("bob@example.org").await.expect("half an hour later");
+}

@@ -58,6 +58,52 @@ fn of_a_burst_of_guesses_ten_are_looked_at() -> Result<()> {
     house.finish()
 }
 
+/// Many people behind one address log in at the same time: right passwords are no guesses, however
+/// many of them are being checked.
+#[test]
+fn an_office_logs_in_at_nine() -> Result<()> {
+    let house = House::start()?;
+    let password = |number| format!("the long password of user {number}");
+    for number in 0..15 {
+        house.server.add_user(&format!("user{number}"), &password(number))?;
+    }
+    let answers = at_once(&house, 15, &|number| {
+        let target = format!("/remote.php/dav/files/user{number}/");
+        Request::new("HEAD", &target).basic(&format!("user{number}"), &password(number))
+    })?;
+    ensure!(count(&answers, 200) == 15, "{} of 15 got in", count(&answers, 200));
+    // One of them guesses beside the others: ten guesses are looked at, and no more.
+    let answers = at_once(&house, 30, &|number| {
+        Request::new("HEAD", FILES).basic(&format!("nobody{number}"), "a guess")
+    })?;
+    ensure!(count(&answers, 401) == 10, "{} guesses were looked at", count(&answers, 401));
+    ensure!(count(&answers, 429) == 20);
+    house.finish()
+}
+
+/// A mail address that somebody has cannot be taken, which tells that somebody has it: nobody goes
+/// through a list of them.
+#[test]
+fn mail_addresses_of_others_cannot_be_tried_without_end() -> Result<()> {
+    let house = House::start()?;
+    let address = ["--email", "carol@example.org"];
+    house.server.add_user_with("carol", "the long password of carol", &address)?;
+    let set = |email: &str| {
+        let fields =
+            [("OCS-APIRequest", "true"), ("Content-Type", "application/x-www-form-urlencoded")];
+        let body = format!("key=email&value={email}");
+        house.ask("PUT", "/ocs/v2.php/cloud/users/alice", &fields, body.as_bytes())
+    };
+    ensure!(set("alice@example.org")?.status == 200);
+    for number in 0..10 {
+        ensure!(set("carol@example.org")?.status == 400, "try {number}");
+    }
+    let waits = set("somebody@example.org")?;
+    ensure!(waits.status == 429 && waits.find_field("retry-after").is_some(), "{}", waits.status);
+    ensure!(house.ask("HEAD", FILES, &[], b"")?.status == 200, "her devices go on");
+    house.finish()
+}
+
 #[test]
 fn an_address_has_ten_guesses_for_all_accounts_and_endpoints_together() -> Result<()> {
     let house = House::start()?;
