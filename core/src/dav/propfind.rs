@@ -9,14 +9,18 @@
 //! | body is not good XML     | 400    | RFC 4918 §8.2                                  |
 //!
 //! Rows come from one snapshot page by page. What a slow client does not take yet waits as rows, so
-//! that the snapshot ends soon, and memory holds one folder at the most.
+//! that the snapshot ends soon, and memory holds one folder at the most, but for large properties: of
+//! those it holds 32 MiB, and a client that is too slow for them gets a broken answer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::DavError;
 use super::context::Context;
@@ -26,12 +30,16 @@ use crate::ids::Uid;
 use crate::path::DavPath;
 use crate::proto::dav::{Multistatus, Propfind};
 use crate::proto::depth::Depth;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::tree::{Listed, Listing, TreeError};
 use crate::wire::{Reply, ReplyBody, Request, StreamBroken};
 
 /// Rows read at once.
 const PAGE: usize = 1000;
+/// How much may hang on rows that wait for a slow client. Rows alone are small, and wait as they are.
+const BACKLOG_BYTES: usize = 32 * 1024 * 1024;
+/// How long a thread waits for a client when more does.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of XML handed over at once.
 const PIECE: usize = 64 * 1024;
 
@@ -147,7 +155,7 @@ impl Writer {
                 }
             },
         };
-        if page.len() < PAGE {
+        if listing.is_ended() || depth == Depth::Zero {
             drop(snapshot);
             page.iter().for_each(|listed| self.write(listed));
             let whole = std::mem::replace(&mut self.out, Multistatus::begin()).finish();
@@ -155,25 +163,43 @@ impl Writer {
             return Ok(None);
         }
         let _gone = first.send(Ok(None));
-        let mut backlog = VecDeque::new();
+        let (mut backlog, mut waiting) = (VecDeque::new(), 0);
         loop {
             if page.is_empty() {
                 return Ok(Some(backlog));
             }
+            waiting += page.iter().map(Listed::weight).sum::<usize>();
             backlog.push_back(page);
-            self.write_what_fits(&mut backlog);
+            waiting -= self.write_what_fits(&mut backlog);
+            if waiting > BACKLOG_BYTES {
+                self.wait_for_client()?;
+                waiting -= self.write_what_fits(&mut backlog);
+            }
             page = listing.next_page(tx, PAGE)?;
         }
     }
 
-    /// Writes pages while the client keeps up.
-    fn write_what_fits(&mut self, backlog: &mut VecDeque<Vec<Listed>>) {
+    /// Writes pages while the client keeps up; gives what hung on their rows.
+    fn write_what_fits(&mut self, backlog: &mut VecDeque<Vec<Listed>>) -> usize {
+        let mut written = 0;
         while let Ok(permit) = self.sender.clone().try_reserve_owned() {
-            let Some(page) = backlog.pop_front() else { return };
+            let Some(page) = backlog.pop_front() else { break };
             for listed in &page {
+                written += listed.weight();
                 self.write(listed);
             }
             permit.send(Ok(self.out.take()));
+        }
+        written
+    }
+
+    /// Lets a client that is slow take something, for as long as a thread may wait for it.
+    fn wait_for_client(&self) -> Result<(), TreeError> {
+        let taken = Handle::current().block_on(timeout(PATIENCE, self.sender.reserve()));
+        match taken {
+            Ok(Ok(_permit)) => Ok(()),
+            // Gone, or so slow that the rest would have to wait in memory.
+            Ok(Err(_)) | Err(_) => Err(StoreError::TooLong.into()),
         }
     }
 

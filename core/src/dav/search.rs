@@ -6,7 +6,7 @@
 //! | scope is not the user's                | 409 with `d:search-scope-valid`     | RFC 5323 §2.2  |
 //! | a property that cannot be searched by  | 207; the condition holds for nothing | clients.md: never 400 to unknown names |
 //! | a literal that cannot be read          | 400    | RFC 5323 §5.6                       |
-//! | longer than `search_timeout_secs`      | 503    | threats §6                          |
+//! | longer than `search_timeout_secs`, or than 64 MiB | 503 | threats §6                   |
 
 use std::time::Instant;
 
@@ -25,6 +25,10 @@ use crate::store::search::{Filter, Order, Question, SortKey};
 use crate::store::{self, StoreError};
 use crate::tree::{TreeError, listed_at};
 use crate::wire::{Reply, ReplyBody, Request};
+
+/// Longest answer, in bytes: it is made in memory. 5,000 results with all that clients ask for are a
+/// tenth of it; with large properties of clients' own they could be gigabytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) async fn search(
     context: &Context<'_>,
@@ -104,6 +108,9 @@ pub(super) async fn run(
             let slash = if listed.node.is_folder() { "/" } else { "" };
             let href = [&viewer.base, "/", &listed.path.encode(), slash].concat();
             set.write(&mut out, &viewer, &listed, &href);
+            if out.len() > MAX_ANSWER_BYTES {
+                return Err(StoreError::TooLong.into());
+            }
         }
         Ok::<_, TreeError>(out.finish())
     });

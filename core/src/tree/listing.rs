@@ -14,6 +14,12 @@ use crate::store::locks::{Lock, LockDepth};
 use crate::store::nodes::Node;
 use crate::store::props::DeadProp;
 
+/// What a property or a lock takes beside its texts.
+const ENTRY_BYTES: usize = 128;
+/// A page ends where so much hangs on its rows: 1,000 rows with 100 properties of 64 KiB would be
+/// gigabytes.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// What beside the rows is to be read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wants {
@@ -38,6 +44,15 @@ pub struct Listed {
     pub locks: Vec<(DavPath, Lock)>,
     /// Dead properties.
     pub dead: Vec<DeadProp>,
+}
+
+impl Listed {
+    /// About how many bytes hang on the row.
+    pub fn weight(&self) -> usize {
+        let dead = self.dead.iter().map(|prop| prop.value.len() + prop.name.len());
+        let locks = self.locks.iter().map(|(path, lock)| path.as_str().len() + lock.owner.len());
+        dead.chain(locks).map(|bytes| bytes + ENTRY_BYTES).sum()
+    }
 }
 
 /// A resource that was found, and how far its members were read.
@@ -127,7 +142,8 @@ impl Listing {
         Ok(Listed { path, favorite: self.favorite, locks, dead, node })
     }
 
-    /// The next members in byte order of their names; empty at the end.
+    /// The next members in byte order of their names, at most `limit`, and fewer where much hangs on
+    /// them (dead properties, locks); empty at the end.
     ///
     /// # Errors
     /// [`TreeError::Store`].
@@ -141,9 +157,25 @@ impl Listing {
         }
         let parent = self.walk.require()?.id;
         let rows = tx.children(parent, self.after.as_deref(), limit)?;
-        self.ended = rows.len() < limit;
-        self.after = rows.last().map(|row| row.name.clone());
-        rows.into_iter().map(|row| self.member(tx, row)).collect()
+        let last = rows.len() < limit;
+        let (count, mut bytes) = (rows.len(), 0);
+        let mut page = Vec::with_capacity(count);
+        for row in rows {
+            self.after = Some(row.name.clone());
+            let listed = self.member(tx, row)?;
+            bytes += listed.weight();
+            page.push(listed);
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+        }
+        self.ended = last && page.len() == count;
+        Ok(page)
+    }
+
+    /// Whether there are no more members.
+    pub fn is_ended(&self) -> bool {
+        self.ended
     }
 
     fn member(&mut self, tx: &mut dyn ReadTx, node: Node) -> Result<Listed, TreeError> {

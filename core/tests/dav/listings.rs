@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use moonsail::store;
+use moonsail::store::props::DeadProp;
 use moonsail::wire::{Body, ReplyBody};
 
 use crate::house::House;
@@ -66,6 +67,48 @@ async fn a_stalled_listing_holds_neither_snapshot_nor_thread() {
     }
     responses += String::from_utf8(all).unwrap().matches("<d:response>").count();
     assert!(responses > 98_000, "{responses}");
+}
+
+/// Where much hangs on the rows, a page ends before its rows are a thousand: 80 properties of 64 KiB
+/// are more than one page, and all of them come.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_properties_make_short_pages_and_are_all_there() {
+    let house = House::new().await;
+    many(&house, 80).await;
+    let made: Result<(), store::StoreError> = store::write(&house.store, move |tx| {
+        let alice = moonsail::ids::Uid::parse("alice").unwrap();
+        let root = tx.home(&alice)?.unwrap().root;
+        let folder = tx.child(root, "many")?.unwrap();
+        for node in tx.children(folder.id, None, 100)? {
+            let (namespace, name) = ("urn:x".to_owned(), "a".to_owned());
+            let value = "v".repeat(64 * 1024);
+            tx.set_dead_prop(node.id, &DeadProp { namespace, name, value })?;
+        }
+        Ok(())
+    })
+    .await;
+    made.unwrap();
+    let login = house.login("alice");
+    let ask = async |wanted: &str| {
+        let body = format!(
+            r#"<d:propfind xmlns:d="DAV:" xmlns:x="urn:x"><d:prop>{wanted}</d:prop></d:propfind>"#
+        );
+        let target = format!("{FILES}/many");
+        let body = Body::from_bytes(body);
+        house.dav.handle(house.request(&login, "PROPFIND", &target, &[("depth", "1")], body)).await
+    };
+    let ReplyBody::Full(_) = ask("<d:getetag/>").await.body else { panic!("small, yet streamed") };
+    let ReplyBody::Stream { mut pieces, .. } = ask("<x:a/>").await.body else {
+        panic!("made as one in memory")
+    };
+    let mut all = Vec::new();
+    while let Some(piece) = pieces.recv().await {
+        all.extend(piece.expect("a good end"));
+    }
+    let all = String::from_utf8(all).expect("XML");
+    assert_eq!(all.matches("<d:response>").count(), 81);
+    assert_eq!(all.matches(&"v".repeat(64 * 1024)).count(), 80);
+    assert!(all.ends_with("</d:multistatus>"));
 }
 
 #[tokio::test]
