@@ -2,8 +2,8 @@
 //!
 //! A deletion is a commit, and a commit makes the log of writes longer. On a full disk that fails,
 //! and nothing could ever be deleted. So a file of some megabytes lies beside the index, which is
-//! given up for a deletion ([`Store::make_room`](crate::store::Store::make_room)) and made again once
-//! there is room.
+//! given up for a deletion ([`Store::make_room`](crate::store::Store::make_room)) and made again
+//! once there is room.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
