@@ -64,8 +64,8 @@ impl Server {
         Ok(server)
     }
 
-    /// A server that does not run yet: [`Server::restart`] starts it. For tests that have to do with
-    /// its folder first.
+    /// A server that does not run yet: [`Server::restart`] starts it. For tests that have to do
+    /// with its folder first.
     ///
     /// # Errors
     /// When there is no room for its folder.

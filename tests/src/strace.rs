@@ -42,7 +42,8 @@ pub struct Strace {
 }
 
 impl Strace {
-    /// Attaches to a process, or to a thread. `injections` are as strace takes them after `-e inject=`:
+    /// Attaches to a process, or to a thread. `injections` are as strace takes them after `-e
+    /// inject=`:
     /// `renameat2:signal=SIGKILL:when=1` (the call is not carried out), `fsync:error=EIO`. `when`
     /// counts for each thread.
     ///

@@ -2,9 +2,9 @@
 //! going forward.
 //!
 //! Under the oracle of the kills the clock goes ten hours back, ten more, and forward again: etags
-//! never repeat, what was acknowledged is there, locks and app passwords go on working, uploads that
-//! go on are not given up. At last it jumps a month ahead: locks have run out then, and a lock that
-//! has run out does not stand in the way.
+//! never repeat, what was acknowledged is there, locks and app passwords go on working, uploads
+//! that go on are not given up. At last it jumps a month ahead: locks have run out then, and a lock
+//! that has run out does not stand in the way.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;

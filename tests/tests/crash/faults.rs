@@ -7,13 +7,15 @@
 //! come after the commit: the answer is a success, and the files follow when the disk goes again.
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::Server;
 use e2e::strace::{Strace, Threads, thread};
 use e2e::suite::Outcome;
 
-use crate::kills::part;
+use crate::kills::{World, part};
 use crate::model::Answer;
-use crate::observe::Client;
+use crate::observe::{Client, files};
 use crate::points::{AREA, Kind, Scene, name};
+use crate::transfer::Transfer;
 use crate::worker::understood;
 
 /// Which thread meets the fault.
@@ -80,6 +82,58 @@ pub(crate) fn run(kind: Kind) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// A chunk on a failing disk: not acknowledged, and the upload can go on with it when the disk works.
+pub(crate) fn chunks() -> Result<Outcome> {
+    if e2e::tools::find("strace").is_none() {
+        return Ok(Outcome::Skipped("strace is missing".to_owned()));
+    }
+    let mut world = World::start(Server::start()?)?;
+    world.faulty = true;
+    for (number, (whose, injections, outcome)) in FAULTS.iter().enumerate() {
+        if *outcome == Outcomes::Done {
+            continue; // nothing is published
+        }
+        // The first chunk; the second, in order; the second after the third, so that it is parked.
+        let shapes = [(None, 0), (Some(0), 1), (Some(2), 1)];
+        for ((known, failing), goes_on) in
+            shapes.into_iter().flat_map(|shape| [(shape, false), (shape, true)])
+        {
+            let name = format!("chunk {number} {known:?} {goes_on}");
+            let name = name.replace(['(', ')', ' '], "");
+            let mut client = Client::open(&world.server, &world.token)?;
+            let mut transfer = Transfer::begun(&mut client, &name, known)?;
+            let pid = world.server.pid()?;
+            let of = match whose {
+                Whose::All => (pid, Threads::All),
+                Whose::Index => (thread(pid, "index")?, Threads::One),
+            };
+            let strace = Strace::inject(of, injections)?;
+            let status = transfer.try_chunk(&mut client, failing)?;
+            ensure!(status >= 500, "{whose:?} {injections:?}: the chunk is {status}");
+            if goes_on {
+                drop(strace);
+            } else {
+                world.server.kill9()?;
+                drop(strace);
+                world.server.restart()?;
+            }
+            let mut client = Client::open(&world.server, &world.token)?;
+            let context = || format!("{name}, {whose:?} {injections:?}");
+            ensure!(transfer.look(&mut client).with_context(context)?, "the upload is gone");
+            transfer.complete(&mut client).with_context(context)?;
+            let target = files(&format!("{AREA}/{name}"));
+            let closed = client.send(&transfer.close(&client, &target))?;
+            ensure!(closed.status == 201, "{name}: the closing MOVE is {}", closed.status);
+            let got = client.get(&format!("{AREA}/{name}"))?.context("it is not there")?.0;
+            ensure!(got == transfer.whole(), "{name} has other bytes");
+        }
+    }
+    world.server.restart()?;
+    world.leftovers(0)?;
+    world.server.finish()?;
+    Ok(Outcome::Passed)
+}
+
 impl Scene {
     /// One operation on a failing disk. `goes_on`: others succeed after it before the next start;
     /// otherwise the server is killed on the spot.
@@ -134,7 +188,7 @@ impl Scene {
 
     /// Whether the server can write again: another area, which is compared later.
     fn works(&mut self, client: &mut Client) -> Result<()> {
-        let target = crate::observe::files("beside");
+        let target = files("beside");
         let answer = client.send(&client.request("MKCOL", &target))?;
         ensure!(answer.status == 201, "after the fault MKCOL is {}", answer.status);
         let answer = client.send(&client.request("DELETE", &target))?;

@@ -1,9 +1,9 @@
 //! A full disk: 507 and nothing changed, or done; never anything else. Room made, it goes on.
 //!
 //! Data and index lie on a small file system in memory. Ballast of somebody else's leaves a little
-//! room, and less, and none; everything that can be asked of the server is asked then. Once with the
-//! reserve of `storage.min_free_bytes`, which keeps what is new out before the disk is full, and once
-//! without, when the disk itself says no.
+//! room, and less, and none; everything that can be asked of the server is asked then. Once with
+//! the reserve of `storage.min_free_bytes`, which keeps what is new out before the disk is full,
+//! and once without, when the disk itself says no.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -74,8 +74,8 @@ pub(crate) fn run(reserve: Option<u64>) -> Result<Outcome> {
     }
     ensure!(scene.refused >= 2 * LEFT.len(), "only {} requests were refused", scene.refused);
     std::fs::remove_file(&scene.ballast)?;
-    // What was measured before is believed for a second, and what could not be recorded is tried again
-    // after one.
+    // What was measured before is believed for a second, and what could not be recorded is tried
+    // again after one.
     std::thread::sleep(std::time::Duration::from_millis(2500));
     scene.world.full = false;
     scene.world.server.fsck()?;

@@ -109,8 +109,8 @@ impl World {
         Ok(Self { server, token, law, seen, workers, faulty: false, full: false })
     }
 
-    /// Lets all workers work until `end` has ended the server; it raises the flag before. Gives what
-    /// they were told.
+    /// Lets all workers work until `end` has ended the server; it raises the flag before. Gives
+    /// what they were told.
     pub(crate) fn work(
         &mut self,
         (seed, cycle): (u64, u64),

@@ -1,4 +1,5 @@
-//! What must hold over the whole life of a server: etags and ids, from the first answer to the last.
+//! What must hold over the whole life of a server: etags and ids, from the first answer to the
+//! last.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

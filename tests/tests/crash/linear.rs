@@ -1,8 +1,8 @@
 //! Whether there is an order of the operations that explains all answers and what is seen at last.
 //!
 //! Each operation takes effect at one moment between its request and its answer; one without an
-//! answer at some moment after its request, or never (linearizability, searched for as Wing and Gong
-//! did, remembering the situations that led nowhere).
+//! answer at some moment after its request, or never (linearizability, searched for as Wing and
+//! Gong did, remembering the situations that led nowhere).
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,10 +1,10 @@
 //! What is acknowledged is there: servers that are killed, cut off, filled up and lied to.
 //!
 //! A black-box test in the manner of Jepsen. [`worker`]s change files, [`choose`] decides by a seed
-//! what they do, [`transfer`] is their chunked upload; [`observe`] looks what is there, on the server
-//! and on its disk. The oracle is in three parts: [`model`] says what each operation does to a tree,
-//! [`linear`] whether some order of the operations explains all answers and what is seen at last,
-//! [`law`] what must hold of etags and ids for ever.
+//! what they do, [`transfer`] is their chunked upload; [`observe`] looks what is there, on the
+//! server and on its disk. The oracle is in three parts: [`model`] says what each operation does to
+//! a tree, [`linear`] whether some order of the operations explains all answers and what is seen at
+//! last, [`law`] what must hold of etags and ids for ever.
 //!
 //! | case    | what happens                                                             |
 //! |---------|--------------------------------------------------------------------------|
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
     let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
     cases.push(case("power-cut", move || power::run(seed)));
     cases.push(case("power-cut-without-syncs", power::without_syncs));
+    cases.push(case("faults-chunk", faults::chunks));
     cases.push(case("clock", move || clock::run(seed)));
     cases.push(case("outside", outside::run));
     cases.push(case("full-disk", || full::run(Some(0))));

@@ -278,8 +278,8 @@ impl State {
         part
     }
 
-    /// Whether no lock is in the way of a change. All locks have depth 0, and so protect on a folder
-    /// its properties and the set of its members (RFC 4918 §7.4).
+    /// Whether no lock is in the way of a change. All locks have depth 0, and so protect on a
+    /// folder its properties and the set of its members (RFC 4918 §7.4).
     fn free(&self, path: &str, reach: Reach) -> Option<()> {
         let locked = |path: &str| self.0.get(path).is_some_and(|node| node.lock.is_some());
         let above = reach != Reach::Content && locked(parent(path));

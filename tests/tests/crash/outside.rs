@@ -1,8 +1,8 @@
 //! An edit on the disk between commit and publication: both are kept.
 //!
 //! The server is killed at the rename that publishes, when its index has decided already. Somebody
-//! then writes to the live file. With the next start the decided change appears, and what was written
-//! from outside lies among the kept ones (`data/versions/kept`).
+//! then writes to the live file. With the next start the decided change appears, and what was
+//! written from outside lies among the kept ones (`data/versions/kept`).
 
 use std::path::Path;
 

@@ -55,8 +55,8 @@ impl Transfer {
         Ok(transfer)
     }
 
-    /// The same of chunks of `size` bytes in order, on a disk that may be full: gives the status that
-    /// ended it, if one did.
+    /// The same of chunks of `size` bytes in order, on a disk that may be full: gives the status
+    /// that ended it, if one did.
     ///
     /// # Errors
     /// Without an answer.
@@ -84,6 +84,43 @@ impl Transfer {
             transfer.chunks[index].1 = Sent::Yes;
         }
         Ok((transfer, None))
+    }
+
+    /// One of which only this chunk is acknowledged, or none.
+    ///
+    /// # Errors
+    /// Without a right answer.
+    pub(crate) fn begun(client: &mut Client, name: &str, index: Option<usize>) -> Result<Self> {
+        let chunk = |number: u64| (filled(&format!("{name}/{number} "), 9000, number), Sent::No);
+        let chunks = (0..3).map(chunk).collect();
+        let mut transfer = Self { name: name.to_owned(), made: Sent::No, chunks, closing: false };
+        transfer.make(client)?;
+        if let Some(index) = index {
+            transfer.send(client, index)?;
+        }
+        Ok(transfer)
+    }
+
+    /// Sends a chunk that need not be taken; gives the status.
+    ///
+    /// # Errors
+    /// Without an answer.
+    pub(crate) fn try_chunk(&mut self, client: &mut Client, index: usize) -> Result<u16> {
+        self.chunks[index].1 = Sent::Perhaps;
+        Ok(client.send(&self.chunk(client, index))?.status)
+    }
+
+    /// Sends what is missing.
+    ///
+    /// # Errors
+    /// Without a right answer.
+    pub(crate) fn complete(&mut self, client: &mut Client) -> Result<()> {
+        for index in 0..self.chunks.len() {
+            if self.chunks[index].1 != Sent::Yes {
+                self.send(client, index)?;
+            }
+        }
+        Ok(())
     }
 
     /// The request that sends a chunk.

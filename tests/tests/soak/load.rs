@@ -234,8 +234,8 @@ fn body(seed: u64, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// A folder that is changed and synced now and then, of another user: or what all others write would
-/// be synced.
+/// A folder that is changed and synced now and then, of another user: or what all others write
+/// would be synced.
 fn syncing(
     program: &Path,
     home: &Path,

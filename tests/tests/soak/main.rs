@@ -6,9 +6,9 @@
 //! | `upload` | one large file, and pieces of it back                                   |
 //! | `list`   | a listing of very many entries                                          |
 //!
-//! Shortened unless told: `SOAK_SECS=3600 SOAK_UPLOAD_MIB=10240 SOAK_ENTRIES=100000 cargo test -p e2e
-//! --test soak`. Bounds of memory are those of `docs/reliability.md` for each length, but for the
-//! slope, which means nothing on a short run: there the growth is bounded.
+//! Shortened unless told: `SOAK_SECS=3600 SOAK_UPLOAD_MIB=10240 SOAK_ENTRIES=100000 cargo test -p
+//! e2e --test soak`. Bounds of memory are those of `docs/reliability.md` for each length, but for
+//! the slope, which means nothing on a short run: there the growth is bounded.
 
 mod large;
 mod listing;
