@@ -330,9 +330,19 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::stop`] and [`Server::fsck`].
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
+        self.finish_on(())
+    }
+
+    /// The same for a server whose data lies on something that has to go before its folder is
+    /// removed.
+    ///
+    /// # Errors
+    /// As [`Server::finish`].
+    pub fn finish_on<T>(mut self, disk: T) -> Result<()> {
         self.stop()?;
         self.fsck()?;
+        drop(disk);
         self.finished = true;
         Ok(())
     }

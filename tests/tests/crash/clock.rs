@@ -15,10 +15,10 @@ use e2e::Server;
 use e2e::suite::Outcome;
 
 use crate::choose::put_op;
-use crate::kills::World;
 use crate::model::Op;
 use crate::observe::{Client, files};
 use crate::worker::ask;
+use crate::world::World;
 
 /// Offsets of the clock in turn; less than a day apart, after which uploads are given up.
 const CLOCKS: [&str; 5] = ["+0", "-10h", "-20h", "-5h", "+0"];

@@ -11,12 +11,12 @@ use e2e::Server;
 use e2e::strace::{Strace, Threads, thread};
 use e2e::suite::Outcome;
 
-use crate::kills::{World, part};
 use crate::model::Answer;
 use crate::observe::{Client, files};
 use crate::points::{AREA, Kind, Scene, name};
 use crate::transfer::Transfer;
 use crate::worker::understood;
+use crate::world::{World, part};
 
 /// Which thread meets the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

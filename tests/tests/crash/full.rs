@@ -15,12 +15,12 @@ use e2e::mount::{self, Mounted};
 use e2e::suite::Outcome;
 
 use crate::choose::{filled, put_op};
-use crate::kills::World;
 use crate::linear::Event;
 use crate::model::{Answer, Op, hash};
 use crate::observe::{Client, USER, files};
 use crate::transfer::Transfer;
 use crate::worker::{ask, understood};
+use crate::world::World;
 
 const AREA: &str = "own0";
 /// Size of the disk beside the reserve.
@@ -30,7 +30,7 @@ const LEFT: [u64; 6] = [1 << 20, 300 << 10, 64 << 10, 16 << 10, 4 << 10, 0];
 
 struct Scene {
     world: World,
-    _disk: Mounted,
+    disk: Mounted,
     ballast: PathBuf,
     events: Vec<(String, Event)>,
     refused: usize,
@@ -54,7 +54,7 @@ pub(crate) fn run(reserve: Option<u64>) -> Result<Outcome> {
     let mut world = World::start(server)?;
     world.faulty = true;
     let (events, refused, count) = (Vec::new(), 0, 0);
-    let mut scene = Scene { world, _disk: disk, ballast, events, refused, count };
+    let mut scene = Scene { world, disk, ballast, events, refused, count };
     let mut client = Client::open(&scene.world.server, &scene.world.token)?;
     // Something to overwrite, to move, to read and to delete at each stage.
     for round in 0..LEFT.len() + 1 {
@@ -85,8 +85,8 @@ pub(crate) fn run(reserve: Option<u64>) -> Result<Outcome> {
     ensure!(scene.refused == refused, "there is room again, and requests were refused");
     let count = scene.count;
     crate::say(&format!("reserve {reserve:?}: {count} requests on a full disk, {refused} refused"));
-    scene.world.server.stop()?;
-    scene.world.server.fsck()?;
+    let Scene { world, disk, .. } = scene;
+    world.server.finish_on(disk)?;
     Ok(Outcome::Passed)
 }
 

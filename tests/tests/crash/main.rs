@@ -10,6 +10,7 @@
 //! |---------|--------------------------------------------------------------------------|
 //! | `oracle` | made-up histories, some of them lies                                    |
 //! | `kills` | `kill -9` at random moments                                              |
+//! | `failing-calls` | the same, on a disk that fails now and then                      |
 //! | `points-…` | a kill at each system call of one operation                           |
 //! | `faults-…` | system calls that fail                                                |
 //! | `power-cut`, `power-cut-without-syncs` | only what was synced is there afterwards  |
@@ -37,6 +38,7 @@ mod power;
 mod rng;
 mod transfer;
 mod worker;
+mod world;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -51,8 +53,9 @@ fn main() -> ExitCode {
         cycles: number("CRASH_CYCLES", 10),
         bulk: number("CRASH_FILES", 5000) as usize,
     };
-    let seed = plan.seed;
+    let (seed, cycles) = (plan.seed, plan.cycles);
     let mut cases = vec![case("oracle", oracle::run), case("kills", move || kills::run(&plan))];
+    cases.push(case("failing-calls", move || kills::run_faulty(seed, cycles)));
     cases.push(case("power-cut", move || power::run(seed)));
     cases.push(case("power-cut-without-syncs", power::without_syncs));
     cases.push(case("faults-chunk", faults::chunks));

@@ -15,12 +15,12 @@ use e2e::strace::{Strace, Threads, most};
 use e2e::suite::Outcome;
 
 use crate::choose::{filled, put_op};
-use crate::kills::World;
 use crate::linear::Event;
 use crate::model::{Answer, Op, hash};
 use crate::observe::{Client, files};
 use crate::transfer::Transfer;
 use crate::worker::{ask, understood};
+use crate::world::World;
 
 /// The calls.
 const CALLS: [&str; 15] = [
@@ -165,7 +165,7 @@ impl Scene {
         std::thread::sleep(SETTLED);
         let (tree, folders) = client.read()?;
         world.law.look(&tree, &folders).map_err(anyhow::Error::msg)?;
-        world.seen.insert(AREA.to_owned(), crate::kills::part(&tree, AREA));
+        world.seen.insert(AREA.to_owned(), crate::world::part(&tree, AREA));
         Ok(Self { world, transfers, next: 0 })
     }
 

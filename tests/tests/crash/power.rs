@@ -14,9 +14,9 @@ use e2e::Server;
 use e2e::mount::{self, Mounted};
 use e2e::suite::Outcome;
 
-use crate::kills::World;
 use crate::observe::{Client, files};
 use crate::rng::Rng;
+use crate::world::World;
 
 /// Size of the image.
 const BYTES: u64 = 300 << 20;
@@ -117,8 +117,7 @@ pub(crate) fn run(seed: u64) -> Result<Outcome> {
         world.verify(&mut client, events).with_context(context)?;
     }
     crate::say(&format!("{CUTS} power cuts, {answered} operations, nothing lost"));
-    world.finish()?;
-    drop(disk);
+    world.finish(disk)?;
     Ok(Outcome::Passed)
 }
 
@@ -153,8 +152,13 @@ pub(crate) fn without_syncs() -> Result<Outcome> {
         }
         crate::say(&format!("durability = {durability:?}: {lost} of {FILES} files are lost"));
         ensure!(may_lose == (lost > 0), "durability = {durability:?}: {lost} files are lost");
-        world.server.kill9()?;
-        drop(disk);
+        match may_lose {
+            false => world.server.finish_on(disk)?,
+            true => {
+                world.server.kill9()?;
+                drop(disk);
+            }
+        }
     }
     Ok(Outcome::Passed)
 }

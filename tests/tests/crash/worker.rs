@@ -28,6 +28,9 @@ pub(crate) struct Stage {
     pub(crate) events: Mutex<Vec<(String, Event)>>,
     pub(crate) seed: u64,
     pub(crate) cycle: u64,
+    /// The disk fails now and then: what is answered 5xx may yet come back after a crash. The worker
+    /// that sees one stops, since it does not know what it has.
+    pub(crate) faulty: bool,
 }
 
 /// What a worker knows from one cycle to the next.
@@ -51,9 +54,9 @@ enum Ended {
 }
 
 impl Stage {
-    pub(crate) fn new(law: Law, seed: u64, cycle: u64) -> Self {
+    pub(crate) fn new(law: Law, (seed, cycle): (u64, u64), faulty: bool) -> Self {
         let (clock, killed, events) = Default::default();
-        Self { clock, killed, law: Mutex::new(law), events, seed, cycle }
+        Self { clock, killed, law: Mutex::new(law), events, seed, cycle, faulty }
     }
 
     fn tick(&self) -> u64 {
@@ -204,6 +207,11 @@ impl Worker {
             events.push((area.to_owned(), event.clone()));
         };
         let response = match answer {
+            Ok(response) if stage.faulty && response.status >= 500 => {
+                event.ended = u64::MAX;
+                note(&event);
+                return Ok(Some(Ended::NoAnswer));
+            }
             Ok(response) => response,
             Err(error) => {
                 event.ended = u64::MAX;
@@ -277,9 +285,9 @@ fn whole<T: std::hash::Hash>(value: &T) -> u64 {
     hasher.finish()
 }
 
-/// No answer is right only if the server was killed.
+/// No answer is right only if the server was killed, a wrong one if its disk fails.
 fn gone(stage: &Stage, error: anyhow::Error) -> Result<Option<Ended>> {
-    match stage.killed.load(Ordering::SeqCst) {
+    match stage.faulty || stage.killed.load(Ordering::SeqCst) {
         true => Ok(Some(Ended::NoAnswer)),
         false => Err(error.context("no answer, and the server was not killed")),
     }
