@@ -131,6 +131,7 @@ read! { NodesRead:
     children(parent: NodeId, after: Option<&str>, limit: usize) -> Vec<Node>;
     child_count(parent: NodeId) -> u64;
     unreachable(limit: usize) -> Vec<Node>;
+    files_after(seq: u64, limit: usize) -> Vec<Node>;
     disk_ops() -> Vec<(i64, DiskOp)>;
     last_disk_op() -> i64;
     disk_ops_after(id: i64) -> Vec<(i64, DiskOp)>;
@@ -152,6 +153,7 @@ read! { LocksRead:
     lock(token: &str) -> Option<Lock>;
     locks_on_children(parent: NodeId) -> Vec<Lock>;
     locks_in(node: NodeId) -> Vec<Lock>;
+    count_locks(user: &Uid) -> usize;
     any_locks() -> bool;
 }
 
@@ -160,6 +162,7 @@ read! { UploadsRead:
     uploads(user: &Uid) -> Vec<Upload>;
     stale_uploads(before: i64) -> Vec<Upload>;
     chunks(upload: i64) -> Vec<Chunk>;
+    uploads_size(user: &Uid) -> u64;
     upload_stage_keys() -> Vec<StagePath>;
 }
 
