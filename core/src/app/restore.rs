@@ -116,12 +116,16 @@ pub async fn restore(
     if let Some(fault) = sqlite::faults(&index).map_err(unusable)?.into_iter().next() {
         return Err(damaged(fault));
     }
-    sqlite::renew(&index).map_err(unusable)?;
     let clock = Clock::system();
-    // Nothing is lost that is not in the backup; at the end all of it is synced.
-    let options = SqliteOptions { durability: Durability::None };
-    let store = SqliteStore::open(&index, options, clock.clone()).map_err(unusable)?;
-    let store: Arc<dyn Store> = store;
+    let open = || {
+        // Nothing is lost that is not in the backup; at the end all of it is synced.
+        let options = SqliteOptions { durability: Durability::None };
+        SqliteStore::open(&index, options, clock.clone()).map_err(unusable)
+    };
+    // One that is older is brought up to date first, or refused if it is newer.
+    open()?.close();
+    sqlite::renew(&index).map_err(unusable)?;
+    let store: Arc<dyn Store> = open()?;
     let storage = open_storage(&folder)?;
     let restored =
         backup::restore(&generation, &store, &storage, &clock, hashed, &findings).await?;

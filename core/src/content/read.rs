@@ -71,10 +71,12 @@ impl Content {
         path: &str,
     ) -> Result<OpenFile, StorageError> {
         let file = match self.open_now(&node, path).await {
-            Err(StorageError::Changed(_)) => match self.storage.stat(path).await? {
-                Some(entry) => self.storage.open(path, &entry.tag).await?,
-                None => return Err(StorageError::NotFound(path.to_owned())),
-            },
+            Err(StorageError::Changed(_)) if !node.checksums.is_empty() => {
+                match self.storage.stat(path).await? {
+                    Some(entry) => self.storage.open(path, &entry.tag).await?,
+                    None => return Err(StorageError::NotFound(path.to_owned())),
+                }
+            }
             opened => opened?,
         };
         Ok(OpenFile { node, file: Arc::from(file) })

@@ -8,7 +8,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, mkdirat};
 
 use super::manifest::{FileLine, FolderLine, Header, Line, MissingLine, PlainLine, Totals, Writer};
-use super::pool::{Pool, hash, hash_file, sha1};
+use super::pool::{Pool, hash, hash_file, open_below, sha1};
 use super::shelf::{create, make_folder};
 use super::{BackupError, walk};
 use crate::ids::NodeId;
@@ -44,15 +44,20 @@ pub(super) fn put(
             return manifest.line(&Line::Folder(FolderLine { path, id, etag }));
         }
         let (size, mtime) = (node.size, node.mtime);
-        let line = match sha1(node) {
-            Some(sha1) if pool.link(node, &at, &path)? => {
-                Line::File(FileLine { path, size, sha1: sha1.to_owned(), id, etag, mtime })
-            }
-            _ => {
-                let why = missing.iter().find(|(other, _)| *other == node.id);
-                let why = why.map_or("its bytes were not there", |(_, why)| why).to_owned();
-                Line::Missing(MissingLine { path, id, why })
-            }
+        let line = if pool.link(node, &at, &path)? {
+            let sha1 = match sha1(node) {
+                Some(sha1) => sha1.to_owned(),
+                // It came on the disk, and the server has not read it yet.
+                None => {
+                    let hash = open_below(&at, &path).and_then(|mut file| hash(&mut file));
+                    hash.map_err(BackupError::io(files.join(&path)))?.0
+                }
+            };
+            Line::File(FileLine { path, size, sha1, id, etag, mtime })
+        } else {
+            let why = missing.iter().find(|(other, _)| *other == node.id);
+            let why = why.map_or("its bytes were not there", |(_, why)| why).to_owned();
+            Line::Missing(MissingLine { path, id, why })
         };
         manifest.line(&line)
     })?;

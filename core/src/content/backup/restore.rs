@@ -247,7 +247,7 @@ impl Run<'_> {
         }
         if self.hashed {
             let hash = digester.finish().pop().map(|sum| sum.hex).unwrap_or_default();
-            if sha1(node) != Some(&hash) {
+            if sha1(node).is_some_and(|expected| expected != hash) {
                 return Ok(Err(format!("has other bytes than were backed up: SHA1 {hash}")));
             }
         }

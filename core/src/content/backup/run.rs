@@ -22,7 +22,7 @@ use crate::content::{Content, ContentError};
 use crate::ids::NodeId;
 use crate::proto::checksum::{ChecksumKind, Digester};
 use crate::store;
-use crate::store::nodes::Node;
+use crate::store::nodes::{Located, Node, locate};
 
 /// Passes after which it is time for the last one, whatever is left.
 const PASSES: usize = 5;
@@ -192,13 +192,10 @@ impl Run {
         Ok(())
     }
 
-    /// Copies an open file into the pool, if its bytes are those of its row.
+    /// Copies an open file into the pool, if its bytes are those of its row. Where the index has no
+    /// checksum, since a file came on the disk and was not read yet, its size and tag must do.
     pub(super) async fn take_in(&mut self, opened: OpenFile) -> Result<(), Refusal> {
         let OpenFile { node, file } = opened;
-        let Some(expected) = sha1(&node) else {
-            return Err(Refusal::Fault("has no SHA1 in the index".to_owned()));
-        };
-        let expected = expected.to_owned();
         let pool = Arc::clone(&self.shelf.pool);
         let mut digester = Digester::new(&[ChecksumKind::Sha1]);
         let mut intake: Option<Intake> = None;
@@ -229,10 +226,17 @@ impl Run {
             self.tell().await?;
         }
         let hash = digester.finish().pop().map(|sum| sum.hex).unwrap_or_default();
-        if at != node.size || file.size() != node.size || hash != expected {
+        if at != node.size || file.size() != node.size {
+            let sizes = format!("{} bytes on the disk and {} in the index", file.size(), node.size);
+            return Err(Refusal::Fault(format!("has {sizes}")));
+        }
+        if let Some(expected) = sha1(&node).filter(|expected| *expected != hash) {
             return Err(Refusal::Fault(format!(
                 "has other bytes than were stored: SHA1 {hash}, not {expected}"
             )));
+        }
+        if sha1(&node).is_none() && !self.is_untouched(&node).await? {
+            return Err(Refusal::Fault("is being written to on the disk".to_owned()));
         }
         let row = node.clone();
         off(move || match intake {
@@ -245,7 +249,18 @@ impl Run {
         Ok(())
     }
 
-    /// The same, for one after whom somebody looks again and tells.
+    /// Whether a file that came from outside still is what it was before its bytes were copied: who
+    /// put it there may write into it.
+    async fn is_untouched(&self, node: &Node) -> Result<bool, BackupError> {
+        let id = node.id;
+        let found =
+            store::read(&self.content.store, move |tx| Ok::<_, BackupError>(locate(tx, id)?));
+        let Some(Located { home, path, .. }) = found.await? else { return Ok(false) };
+        let entry = self.content.storage.stat(&home.disk_path(&path)).await;
+        Ok(entry.is_ok_and(|entry| entry.is_some_and(|entry| entry.tag == node.tag)))
+    }
+
+    /// [`Run::take_in`] for one after whom somebody looks again, and tells.
     pub(super) async fn try_to_take_in(&mut self, opened: OpenFile) -> Result<(), BackupError> {
         match self.take_in(opened).await {
             Err(Refusal::Fatal(error)) => Err(error),

@@ -227,6 +227,26 @@ fn the_longest_paths_are_backed_up_and_restored() {
 }
 
 #[test]
+fn a_file_that_the_server_has_not_read_yet_is_backed_up_and_restored() {
+    let (mut bed, _) = furnished();
+    bed.stop();
+    let index = rusqlite::Connection::open(bed.data("moonsail.db")).unwrap();
+    let sql = "UPDATE node SET checksums = '' WHERE name = 'top.txt'";
+    assert_eq!(index.execute(sql, []).unwrap(), 1);
+    drop(index);
+    let done = back_up(&bed, "");
+    assert_eq!((&done["files"], &done["ok"]), (&json!(6), &json!(true)), "{done}");
+    bed.run("backup verify backups").ok();
+    let manifest = fs::read_to_string(generations(&bed)[0].join("manifest.jsonl")).unwrap();
+    // printf top.txt | sha1sum
+    let line = manifest.lines().find(|line| line.contains("alice/top.txt")).unwrap();
+    assert!(line.contains("d1c14207a32f7ebc51dc7cc11dde0e874e1bc7b9"), "{line}");
+    let told = bed.run("--data new restore backups --verify --json").json();
+    assert_eq!((&told["files"], &told["missing"]), (&json!(6), &json!(0)), "{told}");
+    assert_eq!(fs::read_to_string(bed.path("new/files/alice/top.txt")).unwrap(), "top.txt");
+}
+
+#[test]
 fn unfinished_uploads_are_not_backed_up_and_do_no_harm() {
     let (mut bed, token) = furnished();
     let login = ("alice", token.as_str());
