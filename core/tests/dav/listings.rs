@@ -69,17 +69,14 @@ async fn a_stalled_listing_holds_neither_snapshot_nor_thread() {
     assert!(responses > 98_000, "{responses}");
 }
 
-/// Where much hangs on the rows, a page ends before its rows are a thousand: 80 properties of 64 KiB
-/// are more than one page, and all of them come.
-#[tokio::test(flavor = "multi_thread")]
-async fn large_properties_make_short_pages_and_are_all_there() {
-    let house = House::new().await;
-    many(&house, 80).await;
+/// [`many`], each with a property of 64 KiB.
+async fn many_with_large_properties(house: &House, count: usize) {
+    many(house, count).await;
     let made: Result<(), store::StoreError> = store::write(&house.store, move |tx| {
         let alice = moonsail::ids::Uid::parse("alice").unwrap();
         let root = tx.home(&alice)?.unwrap().root;
         let folder = tx.child(root, "many")?.unwrap();
-        for node in tx.children(folder.id, None, 100)? {
+        for node in tx.children(folder.id, None, count)? {
             let (namespace, name) = ("urn:x".to_owned(), "a".to_owned());
             let value = "v".repeat(64 * 1024);
             tx.set_dead_prop(node.id, &DeadProp { namespace, name, value })?;
@@ -88,17 +85,27 @@ async fn large_properties_make_short_pages_and_are_all_there() {
     })
     .await;
     made.unwrap();
-    let login = house.login("alice");
-    let ask = async |wanted: &str| {
-        let body = format!(
-            r#"<d:propfind xmlns:d="DAV:" xmlns:x="urn:x"><d:prop>{wanted}</d:prop></d:propfind>"#
-        );
-        let target = format!("{FILES}/many");
-        let body = Body::from_bytes(body);
-        house.dav.handle(house.request(&login, "PROPFIND", &target, &[("depth", "1")], body)).await
-    };
-    let ReplyBody::Full(_) = ask("<d:getetag/>").await.body else { panic!("small, yet streamed") };
-    let ReplyBody::Stream { mut pieces, .. } = ask("<x:a/>").await.body else {
+}
+
+/// The body of a listing of `many`.
+async fn listed(house: &House, wanted: &str) -> ReplyBody {
+    let body = format!(
+        r#"<d:propfind xmlns:d="DAV:" xmlns:x="urn:x"><d:prop>{wanted}</d:prop></d:propfind>"#
+    );
+    let (login, target) = (house.login("alice"), format!("{FILES}/many"));
+    let body = Body::from_bytes(body);
+    let request = house.request(&login, "PROPFIND", &target, &[("depth", "1")], body);
+    house.dav.handle(request).await.body
+}
+
+/// Where much hangs on the rows, a page ends before its rows are a thousand: 80 properties of 64 KiB
+/// are more than one page, and all of them come.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_properties_make_short_pages_and_are_all_there() {
+    let house = House::new().await;
+    many_with_large_properties(&house, 80).await;
+    let ReplyBody::Full(_) = listed(&house, "<d:getetag/>").await else { panic!("streamed") };
+    let ReplyBody::Stream { mut pieces, .. } = listed(&house, "<x:a/>").await else {
         panic!("made as one in memory")
     };
     let mut all = Vec::new();
@@ -109,6 +116,29 @@ async fn large_properties_make_short_pages_and_are_all_there() {
     assert_eq!(all.matches("<d:response>").count(), 81);
     assert_eq!(all.matches(&"v".repeat(64 * 1024)).count(), 80);
     assert!(all.ends_with("</d:multistatus>"));
+}
+
+/// More than may wait in memory for a client that takes nothing for a moment: the thread waits for
+/// it, and it gets all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pauses_gets_all_of_a_heavy_listing() {
+    let house = House::new().await;
+    many_with_large_properties(&house, 1200).await;
+    let ReplyBody::Stream { mut pieces, .. } = listed(&house, "<x:a/>").await else {
+        panic!("made as one in memory")
+    };
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (mut bytes, mut responses) = (0, 0);
+    let mut last = Vec::new();
+    while let Some(piece) = pieces.recv().await {
+        let piece = piece.expect("a good end");
+        bytes += piece.len();
+        responses += String::from_utf8_lossy(&piece).matches("<d:response>").count();
+        last = piece.to_vec();
+    }
+    assert!(bytes > 1200 * 64 * 1024, "{bytes}");
+    assert_eq!(responses, 1201);
+    assert!(last.ends_with(b"</d:multistatus>"));
 }
 
 #[tokio::test]
