@@ -49,6 +49,10 @@ pub trait UploadsRead {
     fn stale_uploads(&mut self, before: i64) -> Result<Vec<Upload>, StoreError>;
     /// The chunks of a transfer by name in byte order.
     fn chunks(&mut self, upload: i64) -> Result<Vec<Chunk>, StoreError>;
+    /// A chunk of a transfer by name.
+    fn chunk(&mut self, upload: i64, name: &str) -> Result<Option<Chunk>, StoreError>;
+    /// How many chunks a transfer has.
+    fn count_chunks(&mut self, upload: i64) -> Result<usize, StoreError>;
     /// Bytes of all chunks of a user's transfers.
     fn uploads_size(&mut self, user: &Uid) -> Result<u64, StoreError>;
     /// Stage keys that uploads use, each once: what a sweep of the stage must leave alone.

@@ -53,13 +53,15 @@ impl Content {
         body: &mut Body,
         expected: &ChunkExpected,
     ) -> Result<ChunkStored, TransferError> {
+        let (uid, named) = (user.clone(), name.to_owned());
+        let found = store::read(&self.store, move |tx| tx.upload(&uid, &named)).await;
+        let id = found.map_err(ContentError::from)?.ok_or(TransferError::Missing)?.id;
+        let turn = self.running.of(id).try_lock_owned().ok();
+        // Its chunks are read under the lock, if we have it: another one adds none then.
         let transfer = self.transfer(user, name).await?;
-        let turn = self.running.of(transfer.upload.id).try_lock_owned().ok();
-        // Read again under the lock: another chunk may have been added in between.
-        let transfer = match turn {
-            Some(_) => self.transfer(user, name).await?,
-            None => transfer,
-        };
+        if transfer.upload.id != id {
+            return Err(TransferError::Missing); // given up and begun anew in between
+        }
         refuse_overlap(&transfer, chunk, expected)?;
         let known = transfer.chunks.iter().any(|known| known.name == chunk);
         if !known && transfer.chunks.len() >= self.limits.chunks {
@@ -177,10 +179,8 @@ impl Content {
             now.touched = touched;
             now.file = file.or(now.file);
             now.total = now.total.or(expected.total);
-            let chunks = tx.chunks(now.id)?;
-            let count = chunks.len();
-            let replaced = chunks.into_iter().find(|known| known.name == chunk.name);
-            if replaced.is_none() && count >= most {
+            let replaced = tx.chunk(now.id, &chunk.name)?;
+            if replaced.is_none() && tx.count_chunks(now.id)? >= most {
                 return Err(TOO_MANY_CHUNKS);
             }
             tx.update_upload(&now)?;

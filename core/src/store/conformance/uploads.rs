@@ -45,7 +45,11 @@ pub(crate) fn a_transfer_lives_and_goes_with_its_chunks(bed: &impl Bed) {
     assert_eq!(names.collect::<Vec<_>>(), ["B", "t"]);
     refused(&store, move |tx| tx.update_upload(&Upload { id: other, ..changed }));
     refused(&store, |tx| tx.update_upload(&Upload { id: 9_999, ..upload("alice", "new") }));
-    assert_eq!(read(&store, |tx| tx.chunks(id)), [parked, chunk("2")]);
+    assert_eq!(read(&store, |tx| tx.chunks(id)), [parked.clone(), chunk("2")]);
+    assert_eq!(read(&store, |tx| tx.count_chunks(id)), 2);
+    assert_eq!(read(&store, |tx| tx.chunk(id, "10")), Some(parked));
+    assert_eq!(read(&store, |tx| tx.chunk(id, "3")), None, "removed");
+    assert_eq!(read(&store, |tx| tx.chunk(other, "10")), None, "of another transfer");
     write(&store, move |tx| tx.put_chunk(other, &Chunk { size: 1 << 40, ..chunk("1") }));
     assert_eq!(read(&store, |tx| tx.uploads_size(&uid("alice"))), (1 << 40) + 10);
     assert_eq!(read(&store, |tx| tx.uploads_size(&uid("bob"))), 0, "a transfer without chunks");

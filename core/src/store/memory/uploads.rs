@@ -33,6 +33,14 @@ impl UploadsRead for State {
         Ok(rows.map(|(_, chunk)| chunk.clone()).collect())
     }
 
+    fn chunk(&mut self, upload: i64, name: &str) -> Result<Option<Chunk>, StoreError> {
+        Ok(self.chunks.get(&(upload, name.to_owned())).cloned())
+    }
+
+    fn count_chunks(&mut self, upload: i64) -> Result<usize, StoreError> {
+        Ok(self.chunks.keys().filter(|(of, _)| *of == upload).count())
+    }
+
     fn uploads_size(&mut self, user: &Uid) -> Result<u64, StoreError> {
         let theirs = |upload| self.uploads.get(upload).is_some_and(|it| it.user == *user);
         let chunks = self.chunks.iter().filter(|((upload, _), _)| theirs(upload));

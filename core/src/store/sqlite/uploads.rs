@@ -57,6 +57,18 @@ impl<T: Rows> UploadsRead for T {
         self.all(sql, [upload], chunk)
     }
 
+    fn chunk(&mut self, upload: i64, name: &str) -> Result<Option<Chunk>, StoreError> {
+        let sql = "SELECT name, size, \"offset\", parked, mtime FROM chunk \
+                   WHERE upload = ?1 AND name = ?2";
+        self.one(sql, params![upload, name], chunk)
+    }
+
+    fn count_chunks(&mut self, upload: i64) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM chunk WHERE upload = ?1";
+        let found = self.one(sql, [upload], |row| row.get::<_, i64>(0))?;
+        Ok(found.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
+    }
+
     fn uploads_size(&mut self, user: &Uid) -> Result<u64, StoreError> {
         let sql = "SELECT ifnull(sum(c.size), 0) FROM upload u JOIN chunk c ON c.upload = u.id \
                    WHERE u.user = ?1";
