@@ -94,7 +94,10 @@ impl Keeper {
 
     /// Looks for a request; what cannot be seen in time is seen by the keeper.
     async fn look_for_a_request(&self, targets: Vec<Target>) {
-        match timeout(REQUEST, self.looker.look(targets, Losses::Now)).await {
+        // What the keeper hears of may yet be found where it was moved to.
+        let is_heard = targets.iter().all(|target| self.shared().is_watched(&target.folder));
+        let losses = if is_heard { Losses::Later } else { Losses::Now };
+        match timeout(REQUEST, self.looker.look(targets, losses)).await {
             Ok(Ok(outcome)) => self.note(&outcome),
             Ok(Err(error)) => tracing::warn!(%error, "the disk could not be looked at"),
             Err(_) => {}

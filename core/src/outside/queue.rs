@@ -2,8 +2,8 @@
 //!
 //! A name is due when nothing was heard of it for [`Pace::quiet`], or [`Pace::patience`] after it was
 //! first heard of: a file that is written to without end is looked at all the same. A folder is due
-//! at once, but for the same pause. Losses wait until no folder does, since what a folder has lost
-//! may be found in another.
+//! at once, but for the same pause. Losses wait once more, and until nothing else does, since what a
+//! folder has lost may be found in another.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -40,7 +40,17 @@ pub(super) struct Queue {
     /// In order, with those that are in it.
     folders: VecDeque<(String, Instant)>,
     known_folders: HashSet<String>,
-    losses: HashMap<String, Vec<String>>,
+    /// Folder and name, with when they were noted; oldest first.
+    losses: VecDeque<(String, String, Instant)>,
+}
+
+/// What is due.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// Names and folders that were heard of.
+    pub(super) targets: Vec<Target>,
+    /// Losses that were found nowhere else.
+    pub(super) losses: Vec<Target>,
 }
 
 impl Queue {
@@ -50,7 +60,7 @@ impl Queue {
             names: HashMap::new(),
             folders: VecDeque::new(),
             known_folders: HashSet::new(),
-            losses: HashMap::new(),
+            losses: VecDeque::new(),
         }
     }
 
@@ -69,27 +79,23 @@ impl Queue {
     }
 
     /// A loss was left.
-    pub(super) fn loss(&mut self, folder: String, name: String) {
-        self.losses.entry(folder).or_default().push(name);
+    pub(super) fn loss(&mut self, folder: String, name: String, now: Instant) {
+        self.losses.push_back((folder, name, now));
     }
 
     /// How much waits.
     pub(super) fn len(&self) -> usize {
         let names: usize = self.names.values().map(HashMap::len).sum();
-        let losses: usize = self.losses.values().map(Vec::len).sum();
-        names + losses + self.folders.len()
-    }
-
-    /// Whether losses have to wait.
-    pub(super) fn has_folders(&self) -> bool {
-        !self.folders.is_empty()
+        names + self.losses.len() + self.folders.len()
     }
 
     /// When something is due; `None` if nothing waits.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let names = self.names.values().flat_map(HashMap::values).map(|heard| self.due(heard));
         let folders = self.folders.front().map(|(_, heard)| *heard + self.pace.quiet);
-        let losses = (!self.has_folders() && !self.losses.is_empty()).then(Instant::now);
+        // While folders wait, losses are not what is waited for.
+        let losses = self.losses.front().filter(|_| self.folders.is_empty());
+        let losses = losses.map(|(_, _, noted)| *noted + self.pace.quiet);
         names.chain(folders).chain(losses).min()
     }
 
@@ -98,8 +104,8 @@ impl Queue {
     }
 
     /// Takes what is due.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Target> {
-        let mut targets = self.take_names(now);
+    pub(super) fn take_due(&mut self, now: Instant) -> Due {
+        let (mut targets, all) = self.take_names(now);
         while targets.len() < FOLDERS_AT_ONCE
             && let Some((folder, heard)) = self.folders.front()
             && *heard + self.pace.quiet <= now
@@ -109,14 +115,13 @@ impl Queue {
             self.known_folders.remove(&folder);
             targets.push(Target { folder, names: None });
         }
-        if !self.has_folders() {
-            let losses = std::mem::take(&mut self.losses).into_iter();
-            targets.extend(losses.map(|(folder, names)| Target { folder, names: Some(names) }));
-        }
-        targets
+        let nothing_else = all && self.folders.is_empty();
+        let losses = if nothing_else { self.take_losses(now) } else { Vec::new() };
+        Due { targets, losses }
     }
 
-    fn take_names(&mut self, now: Instant) -> Vec<Target> {
+    /// Takes names that are due; whether these are all of them.
+    fn take_names(&mut self, now: Instant) -> (Vec<Target>, bool) {
         let mut targets = Vec::new();
         let mut taken = 0;
         let pace = self.pace;
@@ -139,7 +144,20 @@ impl Queue {
             }
             !waiting.is_empty()
         });
-        targets
+        (targets, taken < NAMES_AT_ONCE)
+    }
+
+    fn take_losses(&mut self, now: Instant) -> Vec<Target> {
+        let mut groups: HashMap<String, Vec<String>> = HashMap::new();
+        while let Some((folder, name, noted)) = self.losses.pop_front() {
+            if noted + self.pace.quiet > now {
+                self.losses.push_front((folder, name, noted));
+                break;
+            }
+            groups.entry(folder).or_default().push(name);
+        }
+        let groups = groups.into_iter();
+        groups.map(|(folder, names)| Target { folder, names: Some(names) }).collect()
     }
 }
 
@@ -164,6 +182,12 @@ mod tests {
         names
     }
 
+    /// What is looked at, and what is lost.
+    fn due(queue: &mut Queue, now: Instant) -> (Vec<String>, Vec<String>) {
+        let due = queue.take_due(now);
+        (names(&due.targets), names(&due.losses))
+    }
+
     #[test]
     fn a_name_is_due_when_it_is_quiet() {
         let (mut queue, begin) = (Queue::new(PACE), Instant::now());
@@ -171,9 +195,9 @@ mod tests {
         queue.name("a".into(), "y".into(), begin);
         queue.name("a".into(), "x".into(), begin + SECOND / 2);
         assert_eq!(queue.next_due(), Some(begin + SECOND));
-        assert_eq!(names(&queue.take_due(begin + SECOND)), ["a/y"]);
-        assert_eq!(names(&queue.take_due(begin + SECOND)), [""; 0]);
-        assert_eq!(names(&queue.take_due(begin + SECOND * 2)), ["a/x"]);
+        assert_eq!(due(&mut queue, begin + SECOND).0, ["a/y"]);
+        assert_eq!(due(&mut queue, begin + SECOND).0, [""; 0]);
+        assert_eq!(due(&mut queue, begin + SECOND * 2).0, ["a/x"]);
         assert_eq!((queue.len(), queue.next_due()), (0, None));
     }
 
@@ -183,18 +207,28 @@ mod tests {
         for tick in 0..40 {
             queue.name("a".into(), "log".into(), begin + SECOND / 4 * tick);
         }
-        assert_eq!(names(&queue.take_due(begin + SECOND * 10)), ["a/log"]);
+        assert_eq!(due(&mut queue, begin + SECOND * 10).0, ["a/log"]);
     }
 
     #[test]
-    fn losses_wait_for_all_folders() {
+    fn losses_wait_for_all_that_may_have_been_found_elsewhere() {
         let (mut queue, begin) = (Queue::new(PACE), Instant::now());
-        queue.loss("a".into(), "x".into());
+        queue.loss("a".into(), "x".into(), begin);
         queue.folder("b".into(), begin);
         queue.folder("b".into(), begin);
-        assert_eq!(names(&queue.take_due(begin)), [""; 0]);
-        assert_eq!(names(&queue.take_due(begin + SECOND)), ["b/*"]);
-        assert_eq!(names(&queue.take_due(begin + SECOND)), ["a/x"]);
+        let (none, at_last) = (Vec::<String>::new(), vec!["a/x".to_owned()]);
+        assert_eq!(due(&mut queue, begin), (none.clone(), none.clone()));
+        for number in 0..=NAMES_AT_ONCE {
+            queue.name(format!("c{number}"), "z".into(), begin);
+        }
+        // The first thousand and the first folder, then the rest.
+        let (looked_at, lost) = due(&mut queue, begin + SECOND);
+        assert_eq!((looked_at.len(), lost), (NAMES_AT_ONCE, none.clone()));
+        let (looked_at, lost) = due(&mut queue, begin + SECOND);
+        assert_eq!((looked_at.len(), lost), (2, at_last));
+        queue.loss("a".into(), "y".into(), begin + SECOND);
+        assert_eq!(due(&mut queue, begin + SECOND), (none.clone(), none));
+        assert_eq!(due(&mut queue, begin + SECOND * 2).1, ["a/y"]);
         assert_eq!(queue.len(), 0);
     }
 }

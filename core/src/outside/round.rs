@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::counts::Counts;
 use super::keeper::{Keeper, KeeperSettings, Shared};
 use super::look::{Losses, Outcome, Target};
-use super::queue::{Pace, Queue};
+use super::queue::{Due, Pace, Queue};
 use crate::storage::{Seen, Watch};
 use crate::tree::TreeError;
 
@@ -81,10 +81,12 @@ impl Round {
             if self.rescan.is_some_and(|rescan| rescan <= now) {
                 self.queue_unwatched().await;
             }
-            let targets = self.queue.take_due(now);
-            if !targets.is_empty() {
-                self.unread = true;
-                self.look(targets).await;
+            let Due { targets, losses } = self.queue.take_due(now);
+            for (targets, losses) in [(targets, Losses::Later), (losses, Losses::Now)] {
+                if !targets.is_empty() {
+                    self.unread = true;
+                    self.look(targets, losses).await;
+                }
             }
             self.read_large();
             self.gauge();
@@ -119,8 +121,7 @@ impl Round {
         self.keeper.shared().watching = false;
     }
 
-    async fn look(&mut self, targets: Vec<Target>) {
-        let losses = if self.queue.has_folders() { Losses::Later } else { Losses::Now };
+    async fn look(&mut self, targets: Vec<Target>, losses: Losses) {
         let outcome = match self.keeper.looker.look(targets.clone(), losses).await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -136,7 +137,7 @@ impl Round {
             self.queue.name(folder, name, now);
         }
         for (folder, name) in outcome.losses {
-            self.queue.loss(folder, name);
+            self.queue.loss(folder, name, now);
         }
         for folder in outcome.new_folders {
             self.queue.folder(folder, now);

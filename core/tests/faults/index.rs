@@ -162,6 +162,8 @@ read! { UploadsRead:
     uploads(user: &Uid) -> Vec<Upload>;
     stale_uploads(before: i64) -> Vec<Upload>;
     chunks(upload: i64) -> Vec<Chunk>;
+    chunk(upload: i64, name: &str) -> Option<Chunk>;
+    count_chunks(upload: i64) -> usize;
     uploads_size(user: &Uid) -> u64;
     upload_stage_keys() -> Vec<StagePath>;
 }

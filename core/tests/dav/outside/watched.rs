@@ -65,3 +65,36 @@ async fn changes_made_while_no_server_ran_are_seen_after_the_start() {
     until("the loss", || async { !house.rows().await.contains_key("/z/f") }).await;
     keeping.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_the_middle_of_a_move_does_not_cost_the_id() {
+    let house = House::seeing().await;
+    for folder in ["from", "to"] {
+        house.mkcol(folder).await;
+    }
+    for number in 0..1500 {
+        house.write_outside(&format!("from/{number}"), format!("bytes of {number}"));
+    }
+    let keeping = tokio::spawn(house.keeper.clone().run());
+    until("the files", || async { house.rows().await.len() == 1503 }).await;
+    let before = house.rows().await;
+    for number in 0..1500 {
+        let name = number.to_string();
+        fs::rename(house.on_disk("from").join(&name), house.on_disk("to").join(&name)).unwrap();
+        if number % 50 == 0 {
+            let answer = house.ask("GET", &format!("from/{name}"), &[], "").await;
+            assert!(matches!(answer.status, 404 | 503), "{answer:?}");
+        }
+    }
+    until("all moves", || async {
+        let rows = house.rows().await;
+        rows.len() == 1503 && !rows.keys().any(|path| path.starts_with("/from/"))
+    })
+    .await;
+    let after = house.rows().await;
+    let moved = (0..1500).filter(|number| {
+        before[&format!("/from/{number}")].id == after[&format!("/to/{number}")].id
+    });
+    assert_eq!(moved.count(), 1500, "ids that were kept");
+    keeping.abort();
+}
