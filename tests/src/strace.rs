@@ -5,12 +5,15 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 /// How long attaching may take.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long detaching may take.
+const DETACH: Duration = Duration::from_secs(2);
 
 /// Which threads are meant by an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +111,15 @@ impl Drop for Strace {
     fn drop(&mut self) {
         // It may have ended with the process that it was attached to; then there is nothing to end.
         let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begun.elapsed() > DETACH {
+                // It waits for ever for a process that dies while it detaches; without it that ends.
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
