@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::areas::Areas;
 use crate::aside::{self, Replay};
 use crate::fs::{PLACE, failed, is_absent, open_file, open_folder, set_mtime, split};
-use crate::remove::{dispose, set_removed};
+use crate::remove::{dispose, hold, set_removed};
 use crate::tag::{self, Ident, Meta};
 
 /// One batch. The results are those of the operations that were tried: one each, the last of them
@@ -93,13 +93,34 @@ impl Batch<'_> {
                 self.discard(&dir, name, &live)?;
             }
             if file_over_file {
+                let held = if known { hold(&self.areas.stage, &dir, name)? } else { None };
                 renameat(&staged.dir, staged_name, &dir, name).map_err(failed(path))?;
+                if let Some(held) = held {
+                    applied.kept = self.let_go(&held, name, &live)?;
+                }
                 return Ok(applied);
             }
         }
         let kept = self.rename_to_free(&staged.dir, staged_name, &dir, path)?;
         applied.kept = applied.kept.or(kept);
         Ok(applied)
+    }
+
+    /// Removes the second name of a file that was replaced; if somebody wrote to it after it was seen
+    /// as `expected`, it goes among the kept.
+    fn let_go(
+        &self,
+        held: &str,
+        name: &str,
+        expected: &Meta,
+    ) -> Result<Option<String>, StorageError> {
+        match Meta::at(&self.areas.stage, held).map_err(failed(name))? {
+            Some(meta) if meta.tag() != expected.tag() => {
+                aside::keep_removed(self.areas, held, name).map(Some)
+            }
+            Some(meta) => dispose(self.areas, held.to_owned(), &meta).map(|()| None),
+            None => Ok(None),
+        }
     }
 
     /// The staged entry is gone, so it has been where it was to go. It may have been pushed away
@@ -207,7 +228,7 @@ impl Batch<'_> {
         let taken = Meta::at(&self.areas.stage, &doomed).map_err(failed(name))?;
         match taken {
             Some(meta) if meta.tag() != expected.tag() => {
-                aside::keep_removed(self.areas, &doomed, name)
+                aside::keep_removed(self.areas, &doomed, name).map(drop)
             }
             Some(meta) => dispose(self.areas, doomed, &meta),
             None => Ok(()),

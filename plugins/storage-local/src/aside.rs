@@ -128,11 +128,16 @@ pub(crate) fn keep(
     Ok(Some(kept))
 }
 
-/// Moves what was taken away by mistake from the removed to the kept.
-pub(crate) fn keep_removed(areas: &Areas, doomed: &str, name: &str) -> Result<(), StorageError> {
-    renameat(&areas.stage, doomed, &areas.kept, &*kept_name(name)?).map_err(failed(name))?;
+/// Moves what was taken away by mistake from the removed to the kept; gives its name there.
+pub(crate) fn keep_removed(
+    areas: &Areas,
+    doomed: &str,
+    name: &str,
+) -> Result<String, StorageError> {
+    let kept = kept_name(name)?;
+    renameat(&areas.stage, doomed, &areas.kept, &*kept).map_err(failed(name))?;
     areas.kept_dirty.store(true, Ordering::Relaxed);
-    Ok(())
+    Ok(kept)
 }
 
 fn kept_name(name: &str) -> Result<String, StorageError> {

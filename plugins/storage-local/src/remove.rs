@@ -9,7 +9,7 @@ use std::sync::Arc;
 use moonsail_sdk::blocking::detached;
 use moonsail_sdk::storage::{Kind, StorageError};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, linkat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use crate::areas::Areas;
@@ -34,6 +34,18 @@ pub(crate) fn set_removed(
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(failed(name)(errno)),
     }
+}
+
+/// Gives the file `name` of `dir` a second name among the removed, by which it is known after another
+/// took its first; `None` where that cannot be (no such file, no hard links, no room), and then what
+/// is written to it in the moment of the rename is lost.
+pub(crate) fn hold(
+    stage: impl AsFd,
+    dir: impl AsFd,
+    name: &str,
+) -> Result<Option<String>, StorageError> {
+    let held = format!("{REMOVED}{}", random_name()?);
+    Ok(linkat(dir, name, stage, &*held, AtFlags::empty()).is_ok().then_some(held))
 }
 
 /// Deletes what [`set_removed`] has moved away: at once if that is quick, else in the background.

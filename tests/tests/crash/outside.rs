@@ -44,7 +44,37 @@ pub(crate) fn run() -> Result<Outcome> {
     ] {
         one(case).with_context(|| format!("{case:?}"))?;
     }
+    in_the_last_moment()?;
     Ok(Outcome::Passed)
+}
+
+/// A file that is written to when its replacement is about to be renamed over it: the rename waits,
+/// after it was seen that nobody had.
+fn in_the_last_moment() -> Result<()> {
+    let server = Server::start()?;
+    server.add_user(USER, "the long password of alice")?;
+    let token = server.token(USER)?;
+    let mut client = Client::open(&server, &token)?;
+    let made = client.send(&client.request("PUT", &files("a.txt")).body("the first content"))?;
+    ensure!(made.status == 201, "PUT: {}", made.status);
+    std::thread::sleep(crate::points::SETTLED);
+    let waits = ["renameat:delay_enter=1500000:when=1"];
+    let strace = Strace::inject((server.pid()?, Threads::All), &waits)?;
+    let written = client.send(&client.request("PUT", &files("a.txt")).body(INSIDE))?;
+    ensure!(written.status == 204, "PUT: {}", written.status);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let live = server.data().join("files").join(USER).join("a.txt");
+    let before = std::fs::read(&live)?;
+    ensure!(before == b"the first content", "the rename did not wait");
+    std::fs::write(&live, OUTSIDE)?;
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    drop(strace);
+    let (body, _) = client.get("a.txt")?.context("a.txt is gone")?;
+    ensure!(body == INSIDE, "what was acknowledged is not there");
+    let kept = names(&server, "versions/kept")?;
+    let [one] = &kept[..] else { bail!("what was written last is lost; kept are {kept:?}") };
+    ensure!(std::fs::read(server.data().join("versions/kept").join(one))? == OUTSIDE);
+    server.finish()
 }
 
 fn one(case: Case) -> Result<()> {
