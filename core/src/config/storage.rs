@@ -109,8 +109,8 @@ impl RawStorage {
                 self.settle_millis,
                 10..=60_000,
             )),
-            rescan: (self.rescan_secs != 0)
-                .then(|| see.secs("rescan_secs", self.rescan_secs, 1..=604_800)),
+            rescan: Some(see.secs("rescan_secs", self.rescan_secs, 0..=604_800))
+                .filter(|pause| !pause.is_zero()),
         }
     }
 }

@@ -5,8 +5,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::compare::{self, Compared, Difference, LookError};
 use super::counts::Counts;
 use super::moves::{Lost, find_origin};
-use crate::content::Content;
-use crate::storage::{Entry, Kind, Tag, Unusable};
+use crate::content::{Content, ContentError};
+use crate::storage::{Entry, Kind, Tag, Unusable, WhyUnusable};
 use crate::store::StoreError;
 use crate::store::nodes::Located;
 use crate::tree::{Adopted, Found, Sight, Tree, folder_on_disk};
@@ -78,9 +78,12 @@ impl Looker {
         let mut outcome = Outcome::default();
         let mut plan = Plan::default();
         for target in targets {
-            let Some(target) = self.standing(target, &mut outcome).await? else { continue };
-            if let Some(compared) = self.compare(&target).await? {
-                plan.add(&target.folder, compared, &mut outcome);
+            let folder = target.folder.clone();
+            match self.compare_standing(target, &mut outcome).await {
+                Ok(Some((folder, compared))) => plan.add(&folder, compared, &mut outcome),
+                Ok(None) => {}
+                Err(LookError::Content(error)) => outcome.note_unreadable(&folder, &error)?,
+                Err(error) => return Err(error),
             }
         }
         for (folder, names) in plan.new.into_iter().chain(plan.changed) {
@@ -122,6 +125,16 @@ impl Looker {
             let Some((above, name)) = target.folder.rsplit_once('/') else { return Ok(None) };
             target = Target { folder: above.to_owned(), names: Some(vec![name.to_owned()]) };
         }
+    }
+
+    async fn compare_standing(
+        &self,
+        target: Target,
+        outcome: &mut Outcome,
+    ) -> Result<Option<(String, Compared)>, LookError> {
+        let Some(target) = self.standing(target, outcome).await? else { return Ok(None) };
+        let compared = self.compare(&target).await?;
+        Ok(compared.map(|compared| (target.folder, compared)))
     }
 
     async fn compare(&self, target: &Target) -> Result<Option<Compared>, LookError> {
@@ -191,10 +204,16 @@ impl Looker {
             .buffered(READERS)
             .try_collect::<Vec<_>>()
             .await?;
-        let (found, moving): (Vec<Read>, Vec<Read>) =
-            read.into_iter().partition(|read| matches!(read, Read::Still(_)));
-        let mut again: Vec<String> = moving.into_iter().map(Read::name).collect();
-        let found: Vec<Found> = found.into_iter().filter_map(Read::still).collect();
+        let (mut again, mut found) = (Vec::new(), Vec::new());
+        for read in read {
+            match read {
+                Read::Still(one) => found.push(*one),
+                Read::Moving(name) => again.push(name),
+                Read::Unreadable(name, error) => {
+                    outcome.note_unreadable(&format!("{folder}/{name}"), &error)?;
+                }
+            }
+        }
         if found.is_empty() {
             return Ok(again);
         }
@@ -232,9 +251,10 @@ impl Looker {
             && entry.size <= read_first(difference.row.is_some())
         {
             let path = format!("{folder}/{}", difference.name);
-            checksums = self.content.sha1_on_disk(&path, &entry.tag).await?;
-            if checksums.is_none() {
-                return Ok(Read::Moving(difference.name));
+            match self.content.sha1_on_disk(&path, &entry.tag).await {
+                Ok(Some(read)) => checksums = Some(read),
+                Ok(None) => return Ok(Read::Moving(difference.name)),
+                Err(error) => return Ok(Read::Unreadable(difference.name, error)),
             }
         }
         let known = difference.known();
@@ -256,8 +276,11 @@ impl Looker {
             let Some((id, tag, path)) = page.await? else { return Ok(()) };
             after = id;
             let Some(path) = path else { continue };
-            if let Some(sum) = self.content.sha1_on_disk(&path, &tag).await? {
-                self.tree.record_checksums(id, tag, sum).await?;
+            // What cannot be read now may be later; it keeps no other from being read.
+            match self.content.sha1_on_disk(&path, &tag).await {
+                Ok(Some(sum)) => self.tree.record_checksums(id, tag, sum).await?,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(path, %error, "cannot be read"),
             }
         }
     }
@@ -318,21 +341,21 @@ enum Read {
     Still(Box<Found>),
     /// It changed while it was read.
     Moving(String),
+    /// It cannot be read.
+    Unreadable(String, ContentError),
 }
 
-impl Read {
-    fn name(self) -> String {
-        match self {
-            Self::Still(found) => found.name,
-            Self::Moving(name) => name,
+impl Outcome {
+    /// What the storage refuses at one place hinders no other; what the index refuses does.
+    fn note_unreadable(&mut self, path: &str, error: &ContentError) -> Result<(), LookError> {
+        if let ContentError::Store(error) = error {
+            return Err(error.clone().into());
         }
-    }
-
-    fn still(self) -> Option<Found> {
-        match self {
-            Self::Still(found) => Some(*found),
-            Self::Moving(_) => None,
-        }
+        tracing::debug!(path, %error, "cannot be read");
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let unusable = Unusable { name: name.to_owned(), why: WhyUnusable::Unreadable };
+        self.unusable.push((folder.to_owned(), unusable));
+        Ok(())
     }
 }
 

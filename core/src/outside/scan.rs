@@ -148,6 +148,7 @@ pub(super) fn why_text(why: WhyUnusable) -> &'static str {
         WhyUnusable::Impossible => "has a name that no app may send",
         WhyUnusable::Link => "is a symbolic link, which is never followed",
         WhyUnusable::Special => "is a device, a socket or a pipe",
+        WhyUnusable::Unreadable => "cannot be read",
     }
 }
 
@@ -157,5 +158,8 @@ fn remedy(why: WhyUnusable) -> &'static str {
         WhyUnusable::Impossible => "rename it",
         WhyUnusable::Link => "copy what it points to into the place",
         WhyUnusable::Special => "move it away",
+        WhyUnusable::Unreadable => {
+            "let the server's user read and write it; else look after the disk"
+        }
     }
 }

@@ -8,6 +8,8 @@ mod histories;
 mod homes;
 #[path = "outside/names.rs"]
 mod names;
+#[path = "outside/unreadable.rs"]
+mod unreadable;
 #[path = "outside/watched.rs"]
 mod watched;
 

@@ -177,7 +177,7 @@ fn a_path_that_is_no_database_is_refused() {
     let folder = Folder::new();
     std::fs::write(folder.db(), "not a database, but long enough to be looked at".repeat(99))
         .unwrap();
-    assert!(matches!(open(&folder.db()), Err(OpenError::Sqlite(_))));
+    assert!(matches!(open(&folder.db()), Err(OpenError::Damaged(_))));
     let nowhere = folder.0.path().join("missing/moonsail.db");
     assert!(matches!(open(&nowhere), Err(OpenError::Io { .. })));
 }

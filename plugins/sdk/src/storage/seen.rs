@@ -37,6 +37,8 @@ pub enum WhyUnusable {
     Link,
     /// It is a device, a socket or a pipe.
     Special,
+    /// The server may not read it, or the disk cannot. The core says this.
+    Unreadable,
 }
 
 /// A hint that something in the live tree may have changed; who gets it looks for itself.
