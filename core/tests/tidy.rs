@@ -6,8 +6,8 @@
 
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
-#[path = "tidy/security.rs"]
-mod security;
+#[path = "tidy/promises.rs"]
+mod promises;
 #[path = "tidy/source.rs"]
 mod source;
 

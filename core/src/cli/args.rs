@@ -3,6 +3,7 @@
 //! Passwords are never arguments: `ps` would show them to everybody on the machine.
 
 mod backup;
+mod scan;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use backup::{BackupArgs, BackupVerb, RestoreArgs, VerifyArgs};
+pub use scan::ScanArgs;
 
 use super::units::{self, Expiry, Quota};
 use crate::config::Overrides;
@@ -103,7 +105,7 @@ pub enum Verb {
     #[command(after_help = FSCK_HELP)]
     Fsck(JsonArgs),
     /// Take over now what others have changed on the disk. Exit code 4 if something cannot be served
-    #[command(after_help = SCAN_HELP)]
+    #[command(after_help = scan::SCAN_HELP)]
     Scan(ScanArgs),
     /// Make a backup of everything, also while the server runs, or verify one
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = backup::BACKUP_HELP)]
@@ -131,21 +133,6 @@ const FSCK_HELP: &str = "\
 Reads every file and changes none. May run beside the server, which then does the reading; files
 that change meanwhile are looked at again. Prints a line for each problem: the path below
 data/files, what is wrong, and what to do.";
-
-const SCAN_HELP: &str = "\
-Not needed as a rule: a running server sees changes below data/files within a second or two, and
-looks at everything when it starts. Prints a line for each thing that cannot be served (symbolic
-links, names that are not UTF-8 in NFC): the path below data/files, why, and what to do.";
-
-/// What to look at.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct ScanArgs {
-    /// Only the files of this user
-    pub user: Option<String>,
-    /// Print JSON for scripts
-    #[arg(long)]
-    pub json: bool,
-}
 
 /// The choice between people and scripts as readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]

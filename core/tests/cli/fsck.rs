@@ -9,7 +9,9 @@ use crate::bed::Bed;
 fn furnished() -> (Bed, String) {
     let mut bed = Bed::new();
     // Nobody looks at the disk meanwhile: the damage stays what it is.
-    bed.configure("[storage]\ndurability = \"none\"\nwatch = false\nrescan_secs = 0\n");
+    bed.configure(
+        "[storage]\ndurability = \"none\"\nwatch = false\nrescan_secs = 0\nsettle_millis = 60000\n",
+    );
     bed.add_user("alice", "");
     bed.start();
     let token = bed.token("alice");

@@ -17,7 +17,9 @@ use tree::{Tree, tree_of};
 /// A running server with alice, a few folders and files of hers, and bob, who has none.
 fn furnished() -> (Bed, String) {
     let mut bed = Bed::new();
-    bed.configure("[storage]\ndurability = \"none\"\nwatch = false\nrescan_secs = 0\n");
+    bed.configure(
+        "[storage]\ndurability = \"none\"\nwatch = false\nrescan_secs = 0\nsettle_millis = 60000\n",
+    );
     bed.add_user("alice", " --admin --quota 10GB");
     bed.add_user("bob", "");
     bed.start();

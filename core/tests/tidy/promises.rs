@@ -1,4 +1,5 @@
-//! docs/security.md names tests that exist, and every test of the abuse suite.
+//! docs/security.md and docs/reliability.md name tests that exist, and the first every test of the
+//! abuse suite.
 //!
 //! A reference is a file without its extension, `#` and a function, in backticks: `abuse/paths#f` is
 //! the function `f` of `tests/tests/abuse/paths.rs`. `spec/dav/put` is a dialogue.
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{read, repository, rust_files};
 
 /// Where the files of references may lie: what stands before the reference.
-const PLACES: [&str; 4] = ["tests/tests/", "core/tests/", "core/", "plugins/"];
+const PLACES: [&str; 5] = ["tests/tests/", "core/tests/", "core/", "plugins/", ""];
 
 /// The references of a line of a table; `None` for what is no promise.
 fn references(line: &str) -> Option<Vec<&str>> {
@@ -21,7 +22,12 @@ fn references(line: &str) -> Option<Vec<&str>> {
 fn faults(page: &str, abuse: &[String], find: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut named = BTreeSet::new();
+    let mut in_promises = false;
     for line in page.lines() {
+        in_promises = line.starts_with('|') && (in_promises || line.starts_with("| Promise |"));
+        if !in_promises {
+            continue;
+        }
         let Some(references) = references(line) else { continue };
         if references.is_empty() {
             faults.push(format!("no test: {line}"));
@@ -69,6 +75,7 @@ fn promises_have_tests_that_exist() {
     assert!(abuse.len() > 30, "only {} tests were found", abuse.len());
     let find = |path: &str| std::fs::read_to_string(repository().join(path)).ok();
     assert_eq!(faults(&read("docs/security.md"), &abuse, &find), Vec::<String>::new());
+    assert_eq!(faults(&read("docs/reliability.md"), &[], &find), Vec::<String>::new());
 }
 
 #[test]
