@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::Server;
-use e2e::http::Response;
+use e2e::http::{self, Endpoint, Request, Response};
 
 /// Files that appear at once: `OUTSIDE_FILES=100000` by hand.
 const FILES: usize = 5_000;
@@ -22,8 +23,21 @@ struct World {
 }
 
 impl World {
-    fn start(config: &str) -> Result<Self> {
-        let server = Server::start_with(config, &[])?;
+    fn start() -> Result<Self> {
+        Self::with(Server::start()?)
+    }
+
+    /// One that tells its metrics, and where.
+    fn measured() -> Result<(Self, Endpoint)> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut server = Server::prepare("", &[])?;
+        let address = format!("127.0.0.1:{port}");
+        server.set_environment(&[("MOONSAIL_SERVER__ADMIN_LISTEN", &address)]);
+        server.restart()?;
+        Ok((Self::with(server)?, Endpoint { port, ca: None }))
+    }
+
+    fn with(server: Server) -> Result<Self> {
         server.add_user("alice", "the long password of alice")?;
         let token = server.token("alice")?;
         let world = Self { server, token };
@@ -82,7 +96,7 @@ fn make_tree(at: &Path, count: usize) -> Result<()> {
 
 #[test]
 fn what_others_write_rename_and_delete_is_served() -> Result<()> {
-    let world = World::start("")?;
+    let world = World::start()?;
     let before = world.etag()?;
     fs::write(world.on_disk("theirs.txt"), "theirs")?;
     world.until("a new file", |it| Ok(it.ask("GET", "theirs.txt", b"")?.body == b"theirs"))?;
@@ -103,7 +117,7 @@ fn what_others_write_rename_and_delete_is_served() -> Result<()> {
 #[test]
 fn many_files_that_come_at_once_are_indexed_while_clients_are_served() -> Result<()> {
     let count = std::env::var("OUTSIDE_FILES").ok().and_then(|n| n.parse().ok()).unwrap_or(FILES);
-    let world = World::start("")?;
+    let (world, metrics) = World::measured()?;
     let source = world.server.home().join("source");
     make_tree(&source, count)?;
     let mut copying = Command::new("rsync")
@@ -151,6 +165,13 @@ fn many_files_that_come_at_once_are_indexed_while_clients_are_served() -> Result
     )?;
     let path = format!("copied/folder%200/file%20{}.txt", 7);
     ensure!(world.ask("GET", &path, b"")?.body == b"content of 7");
+    let told = http::exchange(&metrics, &Request::new("GET", "/metrics"))?.text();
+    let created = "moonsail_outside_changes_total{kind=\"created\"} ";
+    let created = told.lines().find_map(|line| line.strip_prefix(created)?.parse::<usize>().ok());
+    ensure!(created.is_some_and(|created| created >= count), "metrics tell {created:?} new files");
+    let folders =
+        told.lines().find_map(|line| line.strip_prefix("moonsail_outside_watched_folders "));
+    ensure!(folders.is_some_and(|number| number.parse().is_ok_and(|n: usize| n > count / 500)));
     world.until("the end in the log", |it| {
         Ok(!it.server.log_about("the index is as the disk is").is_empty())
     })?;
@@ -159,7 +180,7 @@ fn many_files_that_come_at_once_are_indexed_while_clients_are_served() -> Result
 
 #[test]
 fn a_quiet_tree_costs_no_cpu() -> Result<()> {
-    let mut world = World::start("")?;
+    let mut world = World::start()?;
     make_tree(&world.on_disk("tree"), 3_000)?;
     world.until("the tree", |it| {
         Ok(it.ask("GET", "tree/folder%205/file%202999.txt", b"")?.status == 200)
@@ -179,7 +200,7 @@ fn a_quiet_tree_costs_no_cpu() -> Result<()> {
 
 #[test]
 fn edits_made_while_the_server_was_down_are_seen_after_its_start() -> Result<()> {
-    let mut world = World::start("")?;
+    let mut world = World::start()?;
     world.server.stop()?;
     fs::create_dir(world.on_disk("folder"))?;
     fs::rename(world.on_disk("mine.txt"), world.on_disk("folder/moved.txt"))?;
