@@ -18,14 +18,21 @@ use crate::store::sqlite::{self, Durability, SqliteOptions, SqliteStore};
 pub(super) fn prepare(folder: &DataFolder, clock: &Clock) -> Result<(), StartError> {
     let index = folder.path().join(INDEX);
     let files = folder.path().join("files");
-    if index.exists() || is_empty(&files)? {
+    // A link that leads nowhere, or a disk that does not answer, is not a loss.
+    match fs::symlink_metadata(&index) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        there => return there.map(drop).map_err(io(&index)),
+    }
+    if is_empty(&files)? {
         return Ok(());
     }
     tracing::warn!(
         "there are files and no index: users have to be made again, and their files are indexed \
          when they come; docs/reliability.md says what is lost"
     );
-    keep_stage(folder.path(), clock.seconds())?;
+    let now = clock.seconds();
+    keep_stage(folder.path(), now)?;
+    keep_side_files(folder.path(), now)?;
     // Under another name until it is as it should be: a start that is cut here begins again.
     let draft = folder.path().join("moonsail.db.new");
     remove(&draft)?;
@@ -51,6 +58,20 @@ fn keep_stage(data: &Path, now: i64) -> Result<(), StartError> {
     let to = kept.join(format!("{now}-stage-without-index"));
     tracing::warn!(to = %to.display(), "what was not yet published is kept there");
     fs::rename(&stage, &to).map_err(io(&to))
+}
+
+/// Moves a log of writes that is left of the lost index among the kept files: SQLite would put it on
+/// top of the new one.
+fn keep_side_files(data: &Path, now: i64) -> Result<(), StartError> {
+    let kept = data.join("versions").join("kept");
+    for side in ["moonsail.db-wal", "moonsail.db-shm"] {
+        let from = data.join(side);
+        if fs::symlink_metadata(&from).is_ok() {
+            fs::create_dir_all(&kept).map_err(io(&kept))?;
+            fs::rename(&from, kept.join(format!("{now}-{side}"))).map_err(io(&from))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_empty(path: &Path) -> Result<bool, StartError> {

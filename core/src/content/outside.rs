@@ -85,7 +85,16 @@ impl Content {
         // By a write: its answer comes after the operations of all earlier commits were handed over.
         let mark = store::write(&self.store, |tx| tx.last_disk_op()).await?;
         let settled = timeout(SETTLE, self.publisher.settle(true)).await;
-        Ok(settled.is_ok().then_some(mark))
+        // More may have been carried out, and recorded, together with it.
+        Ok(settled.ok().map(|last| last.max(mark)))
+    }
+
+    /// Whether the server may read a folder on the disk and change what is in it.
+    ///
+    /// # Errors
+    /// [`ContentError::Storage`].
+    pub async fn may_change(&self, disk_path: &str) -> Result<bool, ContentError> {
+        Ok(self.storage.may_change(disk_path).await?)
     }
 
     /// See [`FileStorage::watch`](crate::storage::FileStorage::watch).

@@ -27,7 +27,7 @@ enum Message {
     /// Answered when all operations handed over before are applied, and recorded if `synced`.
     Settle {
         synced: bool,
-        done: oneshot::Sender<()>,
+        done: oneshot::Sender<i64>,
     },
 }
 
@@ -45,6 +45,7 @@ impl Publisher {
             store,
             waiting,
             applied: Vec::new(),
+            last: 0,
             unsynced: false,
             retagged: HashMap::new(),
             retags: Vec::new(),
@@ -83,10 +84,12 @@ impl Publisher {
     }
 
     /// Waits until all that was decided so far is applied; with `synced` also durable and recorded.
-    pub async fn settle(&self, synced: bool) {
+    /// Gives the last operation that is applied by then, 0 if there was none since the start.
+    pub async fn settle(&self, synced: bool) -> i64 {
         let (done, settled) = oneshot::channel();
-        if self.queue.send(Message::Settle { synced, done }).is_ok() {
-            let _closing = settled.await;
+        match self.queue.send(Message::Settle { synced, done }) {
+            Ok(()) => settled.await.unwrap_or_default(),
+            Err(_) => 0,
         }
     }
 }
@@ -97,6 +100,8 @@ struct Worker {
     waiting: mpsc::UnboundedReceiver<Message>,
     /// Applied and not yet synced.
     applied: Vec<(i64, DiskOp)>,
+    /// The last operation that was applied.
+    last: i64,
     /// A sync failed: nothing is recorded any more.
     unsynced: bool,
     /// Tags that a [`DiskOp::Touch`] changed, with the newest of the same file, for operations that
@@ -126,7 +131,7 @@ impl Worker {
                     if synced {
                         self.record().await;
                     }
-                    let _gone = done.send(());
+                    let _gone = done.send(self.last);
                 }
                 None => break,
             }
@@ -150,6 +155,7 @@ impl Worker {
                 match result {
                     Ok(applied) => {
                         done += 1;
+                        self.last = *id;
                         if let Some(kept) = applied.kept {
                             tracing::warn!(
                                 op = *id,

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use moonsail_sdk::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::counts::OutsideMetrics;
 use super::look::{Looker, Losses, Outcome, Target};
 use super::round::Round;
-use super::scan::Scan;
+use super::scan::{Scan, ScanNote};
 use crate::content::{Content, Freshness};
 use crate::ids::Uid;
 use crate::path::DavPath;
@@ -20,6 +20,8 @@ use crate::tree::{Tree, TreeError};
 
 /// How long a request waits for a look.
 const REQUEST: Duration = Duration::from_secs(2);
+/// How many requests look at once: a look may read a large file.
+const LOOKING: usize = 4;
 /// How often a folder that nobody watches is looked at because it is listed.
 const LISTED: Duration = Duration::from_secs(2);
 /// Folders of which is remembered when they were listed.
@@ -45,6 +47,8 @@ pub struct Keeper {
     pub(super) settings: KeeperSettings,
     pub(super) metrics: OutsideMetrics,
     shared: Arc<Mutex<Shared>>,
+    /// Requests that look at once.
+    turns: Arc<Semaphore>,
 }
 
 /// What requests and the keeper both know.
@@ -69,8 +73,9 @@ impl Keeper {
         settings: KeeperSettings,
         metrics: OutsideMetrics,
     ) -> Self {
-        let looker = Looker { content: content.apart(), tree };
-        Self { looker, settings, metrics, shared: Arc::default() }
+        let looker = Looker { content: content.apart(), tree, reading: true };
+        let turns = Arc::new(Semaphore::new(LOOKING));
+        Self { looker, settings, metrics, shared: Arc::default(), turns }
     }
 
     /// Keeps the index up to date with the disk until it is dropped: everything once, since the disk
@@ -97,10 +102,15 @@ impl Keeper {
         // What the keeper hears of may yet be found where it was moved to.
         let is_heard = targets.iter().all(|target| self.shared().is_watched(&target.folder));
         let losses = if is_heard { Losses::Later } else { Losses::Now };
-        match timeout(REQUEST, self.looker.look(targets, losses)).await {
-            Ok(Ok(outcome)) => self.note(&outcome),
-            Ok(Err(error)) => tracing::warn!(%error, "the disk could not be looked at"),
-            Err(_) => {}
+        let look = async {
+            let _turn = self.turns.acquire().await;
+            self.looker.look(targets, losses).await
+        };
+        if let Ok(outcome) = timeout(REQUEST, look).await {
+            self.note(&outcome);
+            if let Some(error) = outcome.failed {
+                tracing::warn!(%error, "the disk could not be looked at");
+            }
         }
     }
 
@@ -190,15 +200,25 @@ impl Keeper {
     /// # Errors
     /// Text for the administrator.
     pub async fn index_home(&self, owner: &Uid) -> Result<(), String> {
-        let Looker { content, tree } = self.looker.clone();
+        let Looker { content, tree, .. } = self.looker.clone();
         let told = |error: TreeError| error.to_string();
         let home = tree.begin_home(owner).await.map_err(told)?;
-        let mut scan =
-            Scan::begin(content.clone(), tree.clone(), Some(owner.clone())).await.map_err(told)?;
+        let scan = Scan::begin(content.clone(), tree.clone(), Some(owner.clone())).await;
+        let mut scan = scan.map_err(told)?.without_reading();
         tracing::info!(user = %owner, "files were there before the user: indexing them");
-        while scan.step().await?.is_some() {}
+        while let Some(notes) = scan.step().await? {
+            for note in notes {
+                if let ScanNote::Unserved { path, why, .. } = note {
+                    tracing::warn!(path, why, "something on the disk cannot be served");
+                }
+            }
+        }
         let entry = content.stat(&home.base).await.map_err(|error| error.to_string())?;
-        let entry = entry.ok_or_else(|| format!("the folder {} is gone", home.base))?;
+        let Some(entry) = entry else {
+            // It was moved away meanwhile. The next request makes an empty home.
+            tree.remove_home(owner, "disk", None).await.map_err(told)?;
+            return Err(format!("the folder {} is gone", home.base));
+        };
         tree.finish_home(&home, entry.tag).await.map_err(told)?;
         self.metrics.count(&scan.counts);
         tracing::info!(user = %owner, entries = scan.counts.created, "indexed");

@@ -1,26 +1,20 @@
 //! One look at the disk: compare, wait for what was decided, compare again, read, tell the tree.
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::collections::HashSet;
 
 use super::compare::{self, Compared, Difference, LookError};
 use super::counts::Counts;
-use super::moves::{Lost, find_origin};
-use crate::content::{Content, ContentError};
-use crate::storage::{Entry, Kind, Tag, Unusable, WhyUnusable};
+use super::moves::Lost;
+use crate::content::Content;
+use crate::storage::{Entry, Kind, Tag, Unusable};
 use crate::store::StoreError;
 use crate::store::nodes::Located;
-use crate::tree::{Adopted, Found, Sight, Tree, folder_on_disk};
+use crate::tree::{Tree, folder_on_disk};
 
 /// Names that are settled in one job of the index: few enough that requests hardly wait for it.
 const AT_ONCE: usize = 200;
-/// Files that are read at once.
-const READERS: usize = 4;
-/// New files up to this size are read before they are shown; larger ones are read later, so that
-/// what else changes does not wait for them.
-const NEW_READ_FIRST: u64 = 1 << 20;
-/// The same of files that changed: one that was only written again keeps its etag, and nobody fetches
-/// it again.
-const CHANGED_READ_FIRST: u64 = 256 << 20;
+/// Names at the top of a home by which it is known.
+const SAMPLE: usize = 1000;
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -56,8 +50,12 @@ pub(super) struct Outcome {
     pub(super) unusable: Vec<(String, Unusable)>,
     /// Homes whose folder is not there, or empty where it was not.
     pub(super) missing_homes: Vec<String>,
+    /// Folders that the disk or the index does not have.
+    pub(super) absent: Vec<String>,
     /// Members that were looked at.
     pub(super) members: u64,
+    /// Why the rest was not looked at: the index failed.
+    pub(super) failed: Option<LookError>,
 }
 
 /// Looks at the disk. Cheap to clone; looks may run side by side.
@@ -65,39 +63,47 @@ pub(super) struct Outcome {
 pub(super) struct Looker {
     pub(super) content: Content,
     pub(super) tree: Tree,
+    /// Whether small and changed files are read before they are shown.
+    pub(super) reading: bool,
 }
 
 impl Looker {
     /// Looks at all targets. New things come first, so that what was renamed is found before its old
     /// place is believed to be empty, or somebody else's.
-    pub(super) async fn look(
+    pub(super) async fn look(&self, targets: Vec<Target>, losses: Losses) -> Outcome {
+        let mut outcome = Outcome::default();
+        let looked = self.look_into(targets, losses, &mut outcome).await;
+        outcome.failed = looked.err();
+        outcome
+    }
+
+    async fn look_into(
         &self,
         targets: Vec<Target>,
         losses: Losses,
-    ) -> Result<Outcome, LookError> {
-        let mut outcome = Outcome::default();
+        outcome: &mut Outcome,
+    ) -> Result<(), LookError> {
         let mut plan = Plan::default();
         for target in targets {
             let folder = target.folder.clone();
-            match self.compare_standing(target, &mut outcome).await {
-                Ok(Some((folder, compared))) => plan.add(&folder, compared, &mut outcome),
-                Ok(None) => {}
+            match self.compare_standing(target, outcome).await {
+                Ok(Some((folder, compared))) => plan.add(&folder, compared, outcome),
+                Ok(None) => outcome.absent.push(folder),
                 Err(LookError::Content(error)) => outcome.note_unreadable(&folder, &error)?,
                 Err(error) => return Err(error),
             }
         }
-        for (folder, names) in plan.new.into_iter().chain(plan.changed) {
-            self.settle_all(&folder, names, &plan.lost, &mut outcome).await?;
-        }
-        for (folder, names) in plan.losses {
-            match losses {
-                Losses::Now => self.settle_all(&folder, names, &[], &mut outcome).await?,
-                Losses::Later => {
+        self.settle_all(plan.new, Losses::Later, &plan.lost, outcome).await?;
+        self.settle_all(plan.changed, Losses::Later, &plan.lost, outcome).await?;
+        match losses {
+            Losses::Now => self.settle_all(plan.losses, losses, &[], outcome).await,
+            Losses::Later => {
+                for (folder, names) in plan.losses {
                     outcome.losses.extend(names.into_iter().map(|name| (folder.clone(), name)));
                 }
+                Ok(())
             }
         }
-        Ok(outcome)
     }
 
     /// The target, or what is to be looked at instead because its folder on the disk is not the one
@@ -144,9 +150,9 @@ impl Looker {
         }
     }
 
-    /// Whether another folder at a home's place is that home, as after copying everything back. An
-    /// empty one instead of a full one is a disk that is not mounted rather than a wish to delete
-    /// everything.
+    /// Whether another folder at a home's place is that home, as after copying everything back: at
+    /// least half of what the index knows at its top is there. Else it is a disk that is not mounted,
+    /// or a copy that has only begun, rather than a wish to delete everything.
     async fn is_that_home(
         &self,
         home: &Located,
@@ -160,9 +166,11 @@ impl Looker {
             return Ok(true); // it is being taken over
         }
         let root = home.node.id;
-        let count = self.tree.store_read(move |tx| Ok(tx.child_count(root)?)).await?;
+        let rows = self.tree.store_read(move |tx| Ok(tx.children(root, None, SAMPLE)?)).await?;
         let survey = self.content.survey(disk_path).await?.unwrap_or_default();
-        if survey.members.is_empty() && count > 0 {
+        let there: HashSet<String> = survey.members.into_iter().map(|(name, _)| name).collect();
+        let known = rows.iter().filter(|row| there.contains(&row.name)).count();
+        if known * 2 < rows.len() {
             return Ok(false);
         }
         let (from, to) = (home.node.tag.clone(), entry.tag);
@@ -173,121 +181,19 @@ impl Looker {
 
     async fn settle_all(
         &self,
-        folder: &str,
-        names: Vec<String>,
+        folders: Vec<(String, Vec<String>)>,
+        losses: Losses,
         lost: &[Lost],
         outcome: &mut Outcome,
     ) -> Result<(), LookError> {
-        for names in names.chunks(AT_ONCE) {
-            let again = self.settle(folder, names, lost, outcome).await?;
-            outcome.again.extend(again.into_iter().map(|name| (folder.to_owned(), name)));
+        for (folder, names) in folders {
+            for names in names.chunks(AT_ONCE) {
+                let again = self.settle(&folder, names, losses, lost, outcome).await?;
+                outcome.again.extend(again.into_iter().map(|name| (folder.clone(), name)));
+            }
         }
         Ok(())
     }
-
-    /// Takes over what differs at these names once all that was decided is on the disk. Gives the
-    /// names that are to be looked at again.
-    async fn settle(
-        &self,
-        folder: &str,
-        names: &[String],
-        lost: &[Lost],
-        outcome: &mut Outcome,
-    ) -> Result<Vec<String>, LookError> {
-        let Some(mark) = self.content.mark().await? else { return Ok(names.to_vec()) };
-        let compared = compare::names(&self.content, &self.tree, folder, names).await?;
-        let Some(Compared { folder: located, differences, .. }) = compared else {
-            return Ok(Vec::new());
-        };
-        let read = stream::iter(differences)
-            .map(|difference| self.read(folder, &located, difference, lost))
-            .buffered(READERS)
-            .try_collect::<Vec<_>>()
-            .await?;
-        let (mut again, mut found) = (Vec::new(), Vec::new());
-        for read in read {
-            match read {
-                Read::Still(one) => found.push(*one),
-                Read::Moving(name) => again.push(name),
-                Read::Unreadable(name, error) => {
-                    outcome.note_unreadable(&format!("{folder}/{name}"), &error)?;
-                }
-            }
-        }
-        if found.is_empty() {
-            return Ok(again);
-        }
-        let sight =
-            Sight { folder: located.node.id, path: folder.to_owned(), mark, found: found.clone() };
-        let adopted = self.tree.adopt(sight).await?;
-        for (adopted, found) in adopted.into_iter().zip(found) {
-            outcome.counts.add(adopted);
-            let is_folder = found.entry.as_ref().is_some_and(|it| it.kind == Kind::Folder);
-            if is_folder && matches!(adopted, Adopted::Created | Adopted::Touched | Adopted::Moved)
-            {
-                outcome.new_folders.push(format!("{folder}/{}", found.name));
-            }
-            // What was renamed may have been written to as well.
-            if adopted == Adopted::Again || (adopted == Adopted::Moved && !is_folder) {
-                again.push(found.name);
-            }
-        }
-        Ok(again)
-    }
-
-    /// Where it came from, or what its bytes are.
-    async fn read(
-        &self,
-        folder: &str,
-        located: &Located,
-        difference: Difference,
-        lost: &[Lost],
-    ) -> Result<Read, LookError> {
-        let moved =
-            find_origin(&self.content, &self.tree, &located.home, &difference, lost).await?;
-        let mut checksums = None;
-        if let (None, Some(entry)) = (&moved, &difference.entry)
-            && entry.kind == Kind::File
-            && entry.size <= read_first(difference.row.is_some())
-        {
-            let path = format!("{folder}/{}", difference.name);
-            match self.content.sha1_on_disk(&path, &entry.tag).await {
-                Ok(Some(read)) => checksums = Some(read),
-                Ok(None) => return Ok(Read::Moving(difference.name)),
-                Err(error) => return Ok(Read::Unreadable(difference.name, error)),
-            }
-        }
-        let known = difference.known();
-        let Difference { name, entry, .. } = difference;
-        Ok(Read::Still(Box::new(Found { name, entry, known, checksums, moved })))
-    }
-
-    /// Reads files that were shown before they were read.
-    pub(super) async fn read_large(&self) -> Result<(), LookError> {
-        let mut after = crate::ids::NodeId(0);
-        loop {
-            let from = after;
-            let page = self.tree.store_read(move |tx| {
-                let nodes = tx.files_without_checksums(from, 1)?;
-                let Some(node) = nodes.into_iter().next() else { return Ok(None) };
-                let at = crate::store::nodes::locate(tx, node.id)?;
-                Ok(Some((node.id, node.tag, at.map(|at| at.home.disk_path(&at.path)))))
-            });
-            let Some((id, tag, path)) = page.await? else { return Ok(()) };
-            after = id;
-            let Some(path) = path else { continue };
-            // What cannot be read now may be later; it keeps no other from being read.
-            match self.content.sha1_on_disk(&path, &tag).await {
-                Ok(Some(sum)) => self.tree.record_checksums(id, tag, sum).await?,
-                Ok(None) => {}
-                Err(error) => tracing::debug!(path, %error, "cannot be read"),
-            }
-        }
-    }
-}
-
-fn read_first(changed: bool) -> u64 {
-    if changed { CHANGED_READ_FIRST } else { NEW_READ_FIRST }
 }
 
 /// What differs in several folders, in the order in which it is settled: names by folder.
@@ -333,29 +239,6 @@ impl Plan {
                 list.push((folder.to_owned(), names));
             }
         }
-    }
-}
-
-/// A difference that was read.
-enum Read {
-    Still(Box<Found>),
-    /// It changed while it was read.
-    Moving(String),
-    /// It cannot be read.
-    Unreadable(String, ContentError),
-}
-
-impl Outcome {
-    /// What the storage refuses at one place hinders no other; what the index refuses does.
-    fn note_unreadable(&mut self, path: &str, error: &ContentError) -> Result<(), LookError> {
-        if let ContentError::Store(error) = error {
-            return Err(error.clone().into());
-        }
-        tracing::debug!(path, %error, "cannot be read");
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let unusable = Unusable { name: name.to_owned(), why: WhyUnusable::Unreadable };
-        self.unusable.push((folder.to_owned(), unusable));
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A request walks in through the door; a change on the disk is only noticed. So this room begins
 //! with hints ([`queue`]), waits until writing has stopped, looks at the disk and at the rows
-//! ([`compare`]), reads new files ([`look`]), and gives the tree what differs. The tree believes it as
+//! ([`compare`], [`look`]), reads new files, and gives the tree what differs ([`settle`]). The tree believes it as
 //! far as nothing was decided meanwhile; the rest is looked at again.
 //!
 //! Hints come from the storage's watch ([`round`], the [`keeper`] at work). Where it cannot watch, folders are looked at
@@ -16,6 +16,7 @@ mod moves;
 mod queue;
 mod round;
 mod scan;
+mod settle;
 
 pub use counts::{Counts, OutsideMetrics};
 pub use keeper::{Keeper, KeeperSettings};

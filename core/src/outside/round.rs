@@ -122,14 +122,8 @@ impl Round {
     }
 
     async fn look(&mut self, targets: Vec<Target>, losses: Losses) {
-        let outcome = match self.keeper.looker.look(targets.clone(), losses).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::warn!(%error, "the disk could not be looked at; once more soon");
-                tokio::time::sleep(RETRY).await;
-                return self.put_back(targets);
-            }
-        };
+        let mut outcome = self.keeper.looker.look(targets.clone(), losses).await;
+        let failed = outcome.failed.take();
         self.keeper.note(&outcome);
         self.tell(&outcome);
         let now = Instant::now();
@@ -142,10 +136,18 @@ impl Round {
         for folder in outcome.new_folders {
             self.queue.folder(folder, now);
         }
+        for folder in outcome.absent {
+            self.keeper.shared().unwatched.remove(&folder);
+        }
         for folder in outcome.folders {
             if !self.keeper.shared().is_watched(&folder) {
                 self.queue.folder(folder, now);
             }
+        }
+        if let Some(error) = failed {
+            tracing::warn!(%error, "the disk could not be looked at; once more soon");
+            tokio::time::sleep(RETRY).await;
+            self.put_back(targets);
         }
     }
 
@@ -164,6 +166,7 @@ impl Round {
         });
     }
 
+    /// What failed is looked at again.
     fn put_back(&mut self, targets: Vec<Target>) {
         let now = Instant::now();
         for Target { folder, names } in targets {
@@ -257,8 +260,8 @@ impl Keeper {
         if shared.unwatched.is_empty() {
             tracing::warn!(
                 folder = path,
-                "the system's limit of watches is used up: changes on the disk in some folders are \
-                 seen later; raise fs.inotify.max_user_watches (sysctl)"
+                "some folders cannot be watched, so changes on the disk in them are seen later: give \
+                 them to the server's user, or raise fs.inotify.max_user_watches (sysctl)"
             );
         }
         shared.unwatched.insert(path.to_owned());

@@ -1,5 +1,7 @@
 //! Looking at everything once: `moonsail scan`.
 
+use std::time::Duration;
+
 use super::compare::LookError;
 use super::counts::Counts;
 use super::look::{Looker, Losses, Outcome, Target};
@@ -10,8 +12,9 @@ use crate::tree::Tree;
 
 /// Folders that are looked at in one go.
 const AT_ONCE: usize = 8;
-/// How often what moves is looked at.
+/// How often what moves is looked at, and the pause in between.
 const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What a scan tells on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +59,7 @@ impl Scan {
         tree: Tree,
         owner: Option<Uid>,
     ) -> Result<Self, crate::tree::TreeError> {
-        let looker = Looker { content, tree };
+        let looker = Looker { content, tree, reading: true };
         let homes = looker.tree.store_read(move |tx| match owner {
             Some(owner) => Ok(tx.home(&owner)?.into_iter().collect()),
             None => Ok(tx.homes()?),
@@ -64,6 +67,13 @@ impl Scan {
         let waiting = homes.await?.into_iter().map(|home| home.base).collect();
         let (losses, again, counts) = Default::default();
         Ok(Self { looker, waiting, losses, again, counts, folders: 0, members: 0 })
+    }
+
+    /// The same, reading no file: for a home that is to be shown soon. The keeper reads them later.
+    #[must_use]
+    pub(super) fn without_reading(mut self) -> Self {
+        self.looker.reading = false;
+        self
     }
 
     /// Looks at some more; `None` when everything was looked at.
@@ -78,30 +88,48 @@ impl Scan {
         let folders = self.waiting.split_off(rest);
         self.folders += folders.len() as u64;
         let targets = folders.into_iter().map(|folder| Target { folder, names: None }).collect();
-        let outcome = self.looker.look(targets, Losses::Later).await.map_err(told)?;
-        Ok(Some(self.take(outcome)))
+        let outcome = self.looker.look(targets, Losses::Later).await;
+        Ok(Some(self.take(outcome)?))
     }
 
     /// Losses and what moved come last: by then all that was renamed is found.
     async fn finish(&mut self) -> Result<Option<Vec<ScanNote>>, String> {
         let mut names = std::mem::take(&mut self.losses);
         names.append(&mut std::mem::take(&mut self.again));
-        for _ in 0..TRIES {
+        for tried in 0.. {
             if names.is_empty() {
                 break;
             }
-            let outcome = self.looker.look(grouped(names), Losses::Now).await.map_err(told)?;
-            let notes = self.take(outcome);
+            if tried == TRIES {
+                let (folder, name) = &names[0];
+                return Err(format!(
+                    "{} files or folders, {folder}/{name} among them, change all the time, or what \
+                     was decided about them does not get onto the disk; the log says why",
+                    names.len()
+                ));
+            }
+            if tried > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let outcome = self.looker.look(grouped(names), Losses::Now).await;
+            let notes = self.take(outcome)?;
+            names = std::mem::take(&mut self.again);
+            names.append(&mut self.losses);
             if !self.waiting.is_empty() {
+                self.again = names;
                 return Ok(Some(notes));
             }
-            names = std::mem::take(&mut self.again);
         }
-        self.looker.read_large().await.map_err(told)?;
+        if self.looker.reading {
+            self.looker.read_large().await.map_err(told)?;
+        }
         Ok(None)
     }
 
-    fn take(&mut self, outcome: Outcome) -> Vec<ScanNote> {
+    fn take(&mut self, outcome: Outcome) -> Result<Vec<ScanNote>, String> {
+        if let Some(error) = outcome.failed {
+            return Err(told(error));
+        }
         self.counts.merge(outcome.counts);
         self.members += outcome.members;
         self.waiting.extend(outcome.folders);
@@ -123,7 +151,7 @@ impl Scan {
             remedy: "mount the disk, or remove the user; nothing was deleted",
         }));
         notes.push(ScanNote::Progress { folders: self.folders, members: self.members });
-        notes
+        Ok(notes)
     }
 }
 

@@ -85,7 +85,8 @@ impl Tree {
     }
 
     /// Removes the home of a user with all in it, in the time of one row, and gives the bytes of
-    /// its files; `None` if there is none. Conditions and locks do not count: the account is gone.
+    /// its files; `None` if there is none. `on_disk` is the tag of its folder, for a home that was not
+    /// finished and does not know it. Conditions and locks do not count: the account is gone.
     ///
     /// # Errors
     /// [`TreeError::Store`].
@@ -93,6 +94,7 @@ impl Tree {
         &self,
         owner: &Uid,
         origin: &'static str,
+        on_disk: Option<Tag>,
     ) -> Result<Option<u64>, TreeError> {
         let (owner, time) = (owner.clone(), self.clock.millis());
         store::write(&self.store, move |tx| {
@@ -112,7 +114,11 @@ impl Tree {
                 old_path: None,
                 request_id: String::new(),
             })?;
-            tx.push_disk_op(&DiskOp::Remove { path: home.base, tag: root.tag })?;
+            let tag = match root.tag == Tag::default() {
+                true => on_disk.unwrap_or_default(),
+                false => root.tag,
+            };
+            tx.push_disk_op(&DiskOp::Remove { path: home.base, tag })?;
             Ok(Some(root.size))
         })
         .await

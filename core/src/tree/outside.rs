@@ -18,10 +18,10 @@ use super::change::signed;
 use super::walk::Walk;
 use super::{Tree, TreeError};
 use crate::etag::Stamp;
-use crate::ids::{NodeId, Uid};
+use crate::ids::NodeId;
 use crate::path::DavPath;
 use crate::storage::{DiskOp, Entry, Kind, Tag};
-use crate::store::nodes::{Change, ChangeKind, Home, Located, Node, NodesRead, locate};
+use crate::store::nodes::{Change, ChangeKind, Node, locate};
 use crate::store::{self, WriteTx};
 
 /// Times that clients can be shown (`threats` §1): what is outside on the disk is clamped.
@@ -116,42 +116,6 @@ impl Tree {
     }
 }
 
-/// The folder that lies at a path on the storage, if the index has it.
-///
-/// # Errors
-/// [`TreeError::Store`].
-pub fn folder_on_disk(
-    tx: &mut (impl NodesRead + ?Sized),
-    disk_path: &str,
-) -> Result<Option<Located>, TreeError> {
-    let Some(home) = home_on_disk(tx, disk_path)? else { return Ok(None) };
-    let rest = disk_path[home.base.len()..].trim_start_matches('/');
-    let Ok(path) = DavPath::from_decoded(rest) else { return Ok(None) };
-    let walk = match Walk::to(tx, &home.owner, &path) {
-        Err(TreeError::NotFound(_)) => return Ok(None),
-        walk => walk?,
-    };
-    let node = walk.target().filter(|node| node.is_folder()).cloned();
-    Ok(node.map(|node| Located { home, path, node }))
-}
-
-fn home_on_disk(
-    tx: &mut (impl NodesRead + ?Sized),
-    disk_path: &str,
-) -> Result<Option<Home>, TreeError> {
-    let holds = |home: &Home| {
-        let rest = disk_path.strip_prefix(home.base.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    // A home is called as its owner, as a rule; the rest is looked for one by one.
-    if let Some(owner) = disk_path.split('/').next().and_then(Uid::parse)
-        && let Some(home) = tx.home(&owner)?.filter(holds)
-    {
-        return Ok(Some(home));
-    }
-    Ok(tx.homes()?.into_iter().find(holds))
-}
-
 /// A folder whose rows follow the disk.
 struct Folder {
     walk: Walk,
@@ -238,7 +202,7 @@ impl Folder {
             checksums: found.checksums.clone().unwrap_or_default(),
         };
         let id = tx.insert_node(&node)?;
-        self.growth += signed(size);
+        self.growth = self.growth.saturating_add(signed(size));
         self.members_changed = true;
         self.log(tx, stamp, ChangeKind::Created, id, path, None)?;
         Ok(Adopted::Created)
@@ -265,7 +229,8 @@ impl Folder {
             self.log(tx, stamp, ChangeKind::Properties, id, path, None)?;
             return Ok(Adopted::Touched);
         }
-        self.growth += signed(entry.size) - signed(row.size);
+        let growth = signed(entry.size).saturating_sub(signed(row.size));
+        self.growth = self.growth.saturating_add(growth);
         let node = Node {
             size: entry.size,
             mtime,
@@ -289,7 +254,7 @@ impl Folder {
     ) -> Result<Adopted, TreeError> {
         let stamp = self.stamp(tx)?;
         tx.detach(row.id)?;
-        self.growth -= signed(row.size);
+        self.growth = self.growth.saturating_sub(signed(row.size));
         self.members_changed = true;
         self.log(tx, stamp, ChangeKind::Deleted, row.id, path, None)?;
         Ok(Adopted::Deleted)
@@ -320,7 +285,7 @@ impl Folder {
         tx.update_node(&Node { parent, name, tree: stamp, ..source.node })?;
         tx.raise(&old.ids_above(), stamp, -size, None)?;
         tx.raise(&[old.parent()?.id], stamp, 0, Some(self.now.div_euclid(1000)))?;
-        self.growth += size;
+        self.growth = self.growth.saturating_add(size);
         self.members_changed = true;
         self.log(tx, stamp, ChangeKind::Moved, *id, path, Some(&source.path))?;
         Ok(Adopted::Moved)

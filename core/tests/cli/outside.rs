@@ -75,9 +75,15 @@ fn a_lost_index_is_made_anew_from_the_files() {
     fs::create_dir_all(bed.data("files/alice/deep/er")).unwrap();
     fs::write(bed.data("files/alice/deep/er/g"), "theirs").unwrap();
     fs::write(bed.data("stage/acknowledged"), "and not yet published").unwrap();
-    for name in ["moonsail.db", "moonsail.db-wal", "moonsail.db-shm"] {
-        let _absent = fs::remove_file(bed.data(name));
-    }
+    bed.start();
+    assert_eq!(bed.connect().ask("MKCOL", ("alice", &lost), "made", ""), 201);
+    let left = fs::read(bed.data("moonsail.db-wal")).unwrap();
+    bed.stop();
+    assert!(!left.is_empty());
+    fs::write(bed.data("stage/acknowledged"), "and not yet published").unwrap();
+    fs::remove_file(bed.data("moonsail.db")).unwrap();
+    // What a crash leaves; SQLite would put it on top of a new index.
+    fs::write(bed.data("moonsail.db-wal"), left).unwrap();
     bed.start();
     assert_eq!(bed.connect().ask("GET", ("alice", &lost), "f", ""), 401, "users are lost");
     bed.add_user("alice", "");
@@ -95,8 +101,9 @@ fn a_lost_index_is_made_anew_from_the_files() {
     let sql = "SELECT value FROM meta WHERE key = 'data_fingerprint'";
     let told: String = index.query_row(sql, [], |row| row.get(0)).unwrap();
     assert!(told.len() >= 16, "apps are told that the server is older than they: {told:?}");
-    let kept = fs::read_dir(bed.data("versions/kept")).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(fs::read(kept.join("acknowledged")).unwrap(), b"and not yet published");
+    let kept = fs::read_dir(bed.data("versions/kept")).unwrap().map(|it| it.unwrap().path());
+    let kept: Vec<_> = kept.filter_map(|it| fs::read(it.join("acknowledged")).ok()).collect();
+    assert_eq!(kept, [b"and not yet published"]);
 }
 
 #[test]

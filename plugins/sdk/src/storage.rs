@@ -376,6 +376,13 @@ pub trait FileStorage: Send + Sync + 'static {
         one == other
     }
 
+    /// Whether operations can be carried out in a live folder: the server may read and write it, and
+    /// it lies on the file system of the stage.
+    fn may_change(&self, folder: &str) -> BoxFuture<'_, Result<bool, StorageError>> {
+        let folder = self.stat(folder);
+        Box::pin(async { Ok(folder.await?.is_some()) })
+    }
+
     /// Begins to watch the live tree; `None` if the storage cannot, or is changed by nobody else.
     /// Returns at once: the folders are gone through in the background, each told when it is
     /// watched.

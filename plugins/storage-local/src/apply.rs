@@ -256,6 +256,10 @@ impl Batch<'_> {
         // Synced here: `sync` knows folders only, and this is rare.
         let touched =
             set_mtime(&fd, mtime, 0).and_then(|()| fsync(&fd)).and_then(|()| Meta::of(&fd));
+        if matches!(touched, Err(Errno::PERM | Errno::ACCESS)) {
+            // Somebody else's file: only its owner sets its time. The index has it, which is shown.
+            return unchanged;
+        }
         let touched = touched.map_err(failed(path))?.tag();
         self.replay.touched(&tag, &touched);
         Ok(Applied { tag: Some(touched), kept: None })

@@ -201,6 +201,11 @@ impl FileStorage for LocalStorage {
         Box::pin(async { watch.map(Some) })
     }
 
+    fn may_change(&self, folder: &str) -> BoxFuture<'_, Result<bool, StorageError>> {
+        let folder = folder.to_owned();
+        self.job(move |areas| live::may_change(areas, &folder))
+    }
+
     fn free_space(&self) -> BoxFuture<'_, Result<Option<u64>, StorageError>> {
         self.job(|areas| live::free_space(areas).map(Some))
     }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use moonsail_sdk::storage::{Entry, StorageError, Survey, Unusable, WhyUnusable};
-use rustix::fs::{Dir, FileType, fstatvfs, fsync};
+use rustix::fs::{Access, AtFlags, Dir, FileType, accessat, fstatvfs, fsync};
+use rustix::io::Errno;
 
 use crate::areas::Areas;
 use crate::fs::{FOLDER, PLACE, check, failed, is_absent, open_folder, split};
@@ -139,6 +140,21 @@ fn sync_nearest(areas: &Areas, mut path: &str) -> rustix::io::Result<()> {
 pub(crate) fn free_space(areas: &Areas) -> Result<u64, StorageError> {
     let all = fstatvfs(&areas.files).map_err(failed("free space"))?;
     Ok(all.f_bavail.saturating_mul(all.f_frsize))
+}
+
+/// See [`moonsail_sdk::storage::FileStorage::may_change`].
+pub(crate) fn may_change(areas: &Areas, path: &str) -> Result<bool, StorageError> {
+    check(path)?;
+    let dir = match open_folder(&areas.files, path, PLACE) {
+        Err(errno) if is_absent(errno) || errno == Errno::ACCESS => return Ok(false),
+        dir => dir.map_err(failed(path))?,
+    };
+    let own = Meta::of(&areas.files).map_err(failed("the root"))?;
+    if Meta::of(&dir).map_err(failed(path))?.dev != own.dev {
+        return Ok(false);
+    }
+    let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    Ok(accessat(&dir, ".", access, AtFlags::EACCESS).is_ok())
 }
 
 #[cfg(test)]

@@ -191,7 +191,8 @@ async fn delete(house: &House, name: &str) -> Result<Value, CommandError> {
     for upload in house.content.transfers(&uid).await? {
         house.content.abort_transfer(&uid, &upload.name).await?;
     }
-    let freed = house.tree.remove_home(&uid, "cli").await?;
+    let on_disk = house.content.stat(uid.as_str()).await?.map(|entry| entry.tag);
+    let freed = house.tree.remove_home(&uid, "cli", on_disk).await?;
     house.publisher.settle(false).await;
     Ok(json!({ "user": uid.as_str(), "freed_bytes": freed.unwrap_or(0) }))
 }

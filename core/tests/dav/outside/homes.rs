@@ -29,6 +29,28 @@ async fn a_home_that_is_not_mounted_is_not_a_wish_to_delete_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_has_only_begun_is_not_the_home_yet() {
+    let house = House::seeing().await;
+    for name in ["a", "b", "c", "d"] {
+        house.put(name, name).await;
+    }
+    house.publisher.settle(true).await;
+    let (home, away) = (house.on_disk(""), house.folder.path().join("away"));
+    fs::rename(&home, &away).unwrap();
+    fs::create_dir(&home).unwrap();
+    fs::copy(away.join("a"), home.join("a")).unwrap();
+    let rows = house.rows().await;
+    let (counts, unserved) = house.scan().await;
+    assert_eq!((counts.all(), unserved.len()), (0, 1), "{unserved:?}");
+    assert_eq!(house.rows().await, rows, "nothing is deleted");
+    for name in ["b", "c", "d"] {
+        fs::copy(away.join(name), home.join(name)).unwrap();
+    }
+    assert_eq!(house.scan().await.0.deleted, 0);
+    assert_eq!(house.bytes("d").await, "d");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_home_that_was_copied_back_is_the_same_home() {
     let house = House::seeing().await;
     house.mkcol("d").await;
