@@ -2,7 +2,7 @@
 //! change itself.
 //!
 //! Between the check of a password or cookie and the commit of what it was shown for, the password
-//! may be changed or the account disabled. Then what was shown proves nothing any more, and the
+//! may be changed, the app password revoked, the account disabled or made an ordinary one. Then what was shown proves nothing any more, and the
 //! commit must find out: [`By::require_current`].
 
 use std::fmt;
@@ -40,8 +40,25 @@ pub struct By {
     actor: String,
     ip: Option<IpAddr>,
     request: Arc<str>,
-    /// What was shown, unless it was an app password, which is no worse after a change.
-    shown: Option<(Uid, PasswordMark)>,
+    /// What was shown; `None` for what needs no proof.
+    shown: Option<Shown>,
+}
+
+/// What somebody was let in by.
+#[derive(Debug, Clone)]
+struct Shown {
+    uid: Uid,
+    /// As an administrator.
+    admin: bool,
+    proof: Proof,
+}
+
+#[derive(Debug, Clone)]
+enum Proof {
+    /// The account's password, now or when the session began.
+    Password(PasswordMark),
+    /// An app password, by its row.
+    Token(i64),
 }
 
 impl Default for By {
@@ -58,12 +75,12 @@ impl By {
 
     /// `principal`, by `request`.
     pub fn of(request: &Request, principal: &Principal) -> Self {
-        let shown = match principal.access {
-            Access::Token { .. } => None,
-            Access::Password | Access::Session { .. } => {
-                Some((principal.uid.clone(), principal.mark))
-            }
+        let proof = match principal.access {
+            Access::Token { id, .. } => Proof::Token(id),
+            Access::Password | Access::Session { .. } => Proof::Password(principal.mark),
         };
+        let (uid, admin) = (principal.uid.clone(), principal.admin);
+        let shown = Some(Shown { uid, admin, proof });
         let actor = principal.uid.to_string();
         Self { actor, ip: Some(request.remote_ip), request: Arc::clone(&request.id), shown }
     }
@@ -79,11 +96,19 @@ impl By {
     /// # Errors
     /// [`AuthError::BadCredentials`], [`AuthError::Disabled`], [`AuthError::Unavailable`].
     pub(crate) fn require_current(&self, tx: &mut dyn ReadTx) -> Result<(), AuthError> {
-        let Some((uid, mark)) = &self.shown else { return Ok(()) };
-        match tx.user(uid.as_str())? {
-            Some(user) if !user.enabled => Err(AuthError::Disabled),
-            Some(user) if PasswordMark::of(&user) == *mark => Ok(()),
-            _ => Err(AuthError::BadCredentials),
+        let Some(Shown { uid, admin, proof }) = &self.shown else { return Ok(()) };
+        let Some(user) = tx.user(uid.as_str())? else { return Err(AuthError::BadCredentials) };
+        if !user.enabled {
+            return Err(AuthError::Disabled);
+        }
+        let holds = match proof {
+            Proof::Password(mark) => PasswordMark::of(&user) == *mark,
+            Proof::Token(id) => tx.tokens_of(uid)?.iter().any(|it| it.id == *id && !it.wipe),
+        };
+        // Who was an administrator when the request began may be none when its body has come.
+        match holds && (user.admin || !admin) {
+            true => Ok(()),
+            false => Err(AuthError::BadCredentials),
         }
     }
 

@@ -14,12 +14,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::DavError;
@@ -40,6 +40,8 @@ const PAGE: usize = 1000;
 const BACKLOG_BYTES: usize = 32 * 1024 * 1024;
 /// How long a thread waits for a client when more does.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Threads that wait for slow clients of heavy listings, in the whole server; the next is cut.
+static WAITING: Semaphore = Semaphore::const_new(16);
 /// Bytes of XML handed over at once.
 const PIECE: usize = 64 * 1024;
 
@@ -103,7 +105,11 @@ fn list(
             Ok(Some(backlog)) => drop(tokio::spawn(writer.finish(backlog))),
             Ok(None) => {} // answered as a whole
             Err(error) => {
-                let _gone = writer.sender.blocking_send(Err(StreamBroken(error.to_string())));
+                // Told when the client takes what is before it; no thread waits for that.
+                let Writer { sender, .. } = writer;
+                drop(tokio::spawn(async move {
+                    let _gone = sender.send(Err(StreamBroken(error.to_string()))).await;
+                }));
             }
         }
     });
@@ -163,7 +169,7 @@ impl Writer {
             return Ok(None);
         }
         let _gone = first.send(Ok(None));
-        let (mut backlog, mut waiting) = (VecDeque::new(), 0);
+        let (mut backlog, mut waiting, mut patience) = (VecDeque::new(), 0, PATIENCE);
         loop {
             if page.is_empty() {
                 return Ok(Some(backlog));
@@ -172,10 +178,14 @@ impl Writer {
             backlog.push_back(page);
             waiting -= self.write_what_fits(&mut backlog);
             if waiting > BACKLOG_BYTES {
-                self.wait_for_client()?;
+                // The rest is of another moment then. Who compares etags notices: a change in
+                // between has given this folder another one.
+                drop(snapshot);
+                self.wait_for_client(&mut patience)?;
                 waiting -= self.write_what_fits(&mut backlog);
+                snapshot = store.reader()?;
             }
-            page = listing.next_page(tx, PAGE)?;
+            page = listing.next_page(&mut *snapshot, PAGE)?;
         }
     }
 
@@ -193,13 +203,17 @@ impl Writer {
         written
     }
 
-    /// Lets a client that is slow take something, for as long as a thread may wait for it.
-    fn wait_for_client(&self) -> Result<(), TreeError> {
-        let taken = Handle::current().block_on(timeout(PATIENCE, self.sender.reserve()));
+    /// Lets a client that is slow take something, for as long as is left of its `patience`.
+    fn wait_for_client(&self, patience: &mut Duration) -> Result<(), TreeError> {
+        let too_long = || TreeError::from(StoreError::TooLong);
+        let _thread = WAITING.try_acquire().map_err(|_| too_long())?;
+        let begun = Instant::now();
+        let taken = Handle::current().block_on(timeout(*patience, self.sender.reserve()));
+        *patience = patience.saturating_sub(begun.elapsed());
         match taken {
             Ok(Ok(_permit)) => Ok(()),
             // Gone, or so slow that the rest would have to wait in memory.
-            Ok(Err(_)) | Err(_) => Err(StoreError::TooLong.into()),
+            Ok(Err(_)) | Err(_) => Err(too_long()),
         }
     }
 

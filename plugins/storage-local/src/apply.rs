@@ -249,7 +249,11 @@ impl Batch<'_> {
         if found.meta.tag() != tag || found.meta.kind != Some(Kind::File) {
             return unchanged;
         }
-        let fd = open_file(&found.dir, name, OFlags::RDONLY).map_err(failed(path))?;
+        let fd = match open_file(&found.dir, name, OFlags::RDONLY) {
+            // Somebody else's file, as below.
+            Err(Errno::PERM | Errno::ACCESS) => return unchanged,
+            fd => fd.map_err(failed(path))?,
+        };
         if Meta::of(&fd).map_err(failed(path))?.tag() != tag {
             return unchanged;
         }

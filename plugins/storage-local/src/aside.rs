@@ -120,6 +120,12 @@ pub(crate) fn keep(
         match renameat(&dir, name, &areas.kept, &*kept) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(None),
+            // A folder that we may not write to leaves its own folder only by its owner's hand. It
+            // stays there, under the other name.
+            Err(Errno::ACCESS | Errno::PERM) if meta.kind == Some(Kind::Folder) => {
+                renameat(&dir, name, &dir, &*kept).map_err(failed(path))?;
+                return Ok(Some(kept));
+            }
             Err(errno) => return Err(failed(path)(errno)),
         }
     }

@@ -26,6 +26,8 @@ use crate::store::{ReadTx, Store};
 const OPEN: usize = 128;
 /// Files that changed since the pass before; more are for another pass.
 const MANY: usize = 20_000;
+/// What is said of a file that changes all the time.
+const WRITTEN: &str = "is being written all the time";
 /// How often it is tried.
 const TRIES: usize = 8;
 /// How long writes wait at most; apps wait much longer for an answer.
@@ -162,15 +164,17 @@ impl Run {
             match taken {
                 Ok(()) => {}
                 Err(Refusal::Fatal(error)) => return Err(error),
+                Err(Refusal::Moved) if self.has_moved(id) => {
+                    Self::leave_out(id, path, WRITTEN.to_owned(), &mut faults, &mut problems);
+                }
                 Err(Refusal::Moved) => return Ok(None),
                 Err(Refusal::Fault(what)) => {
                     let now = locate(&mut *self.content.store.reader()?, id)?;
-                    if now.is_none_or(|now| now.node.content != stamp) {
+                    let moved = now.is_none_or(|now| now.node.content != stamp);
+                    if moved && !self.has_moved(id) {
                         return Ok(None);
                     }
-                    let remedy = "it is not in the backup; `moonsail fsck` says what to do";
-                    problems.push(Problem { path, what: what.clone(), remedy: remedy.to_owned() });
-                    faults.push((id, what));
+                    Self::leave_out(id, path, what, &mut faults, &mut problems);
                 }
             }
         }
@@ -183,6 +187,24 @@ impl Run {
             return Err(BackupError::Stopped);
         }
         Ok(Some(faults))
+    }
+
+    /// Whether a file had moved on already when an earlier snapshot was completed: one that is written
+    /// to all the time must not keep all others from being backed up.
+    fn has_moved(&mut self, id: NodeId) -> bool {
+        !self.moved.insert(id)
+    }
+
+    fn leave_out(
+        id: NodeId,
+        path: String,
+        what: String,
+        faults: &mut Vec<(NodeId, String)>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let remedy = "it is not in the backup; `moonsail fsck` says what to do";
+        problems.push(Problem { path, what: what.clone(), remedy: remedy.to_owned() });
+        faults.push((id, what));
     }
 
     /// Files that the pool does not have.

@@ -78,7 +78,11 @@ fn plain(from: &Path, to: &Path, name: &str, manifest: &mut Writer) -> Result<()
     let target = to.join(name);
     if meta.is_dir() {
         make_folder(&target)?;
-        for entry in std::fs::read_dir(from).map_err(BackupError::io(from))? {
+        let entries = match std::fs::read_dir(from) {
+            Ok(entries) => entries,
+            Err(error) => return left_out(from, &error),
+        };
+        for entry in entries {
             let entry = entry.map_err(BackupError::io(from))?;
             let Ok(member) = entry.file_name().into_string() else { continue };
             plain(&entry.path(), to, &format!("{name}/{member}"), manifest)?;
@@ -91,11 +95,18 @@ fn plain(from: &Path, to: &Path, name: &str, manifest: &mut Writer) -> Result<()
     let mut source = match File::open(from) {
         // A certificate that was renewed just now.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(BackupError::io(from))?,
+        Err(error) => return left_out(from, &error),
+        Ok(file) => file,
     };
     let mut tee = Tee { from: &mut source, to: create(&target)? };
     let (sha1, size) = hash(&mut tee).map_err(BackupError::io(&target))?;
     manifest.line(&Line::Extra(PlainLine { path: name.to_owned(), size, sha1 }))
+}
+
+/// What was kept aside is anybody's, and may be for nobody to read; it keeps no backup from being made.
+fn left_out(path: &Path, error: &std::io::Error) -> Result<(), BackupError> {
+    tracing::warn!(path = %path.display(), %error, "cannot be read, and is not in the backup");
+    Ok(())
 }
 
 /// What is read is written as well.

@@ -267,8 +267,12 @@ impl Run<'_> {
             replaces: None,
         });
         let results = self.storage.apply(ops.collect()).await;
-        for result in &results {
-            result.as_ref().map_err(|error| ContentError::from(error.clone()))?;
+        for (result, placed) in results.iter().zip(&placed) {
+            let applied = result.as_ref().map_err(|error| ContentError::from(error.clone()))?;
+            if applied.kept.is_some() {
+                let text = format!("this file system takes {} and another for one", placed.path);
+                return Err(ContentError::from(StorageError::Internal(text)).into());
+            }
         }
         if results.len() != placed.len() {
             let text = "fewer files were published than there are".to_owned();
@@ -291,7 +295,7 @@ impl Run<'_> {
             let problems = self.missing.len() as u64;
             let bytes_in_all = self.bytes_in_all;
             let progress = Progress { files, folders, bytes, bytes_in_all, problems };
-            let _gone = self.findings.send(Finding::Progress(progress)).await;
+            let _full = self.findings.try_send(Finding::Progress(progress));
         }
         Ok(())
     }

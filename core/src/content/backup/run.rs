@@ -4,6 +4,7 @@
 //! under the etag of the row that describes exactly them. What changes meanwhile is for the next
 //! pass, until little is left for the last one (`last.rs`).
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +64,8 @@ pub(super) struct Run {
     pub(super) content: Content,
     pub(super) shelf: Shelf,
     pub(super) findings: mpsc::Sender<Finding>,
+    /// Files that had moved on when a snapshot was completed.
+    pub(super) moved: HashSet<NodeId>,
     pub(super) progress: Progress,
     pub(super) told: Instant,
     pub(super) done: Done,
@@ -86,6 +89,7 @@ impl Content {
             content: self.clone(),
             shelf,
             findings: findings.clone(),
+            moved: HashSet::new(),
             progress: Progress::default(),
             told: Instant::now(),
             done: Done::default(),
@@ -271,7 +275,8 @@ impl Run {
     async fn tell(&mut self) -> Result<(), BackupError> {
         if self.told.elapsed() >= TELL {
             self.told = Instant::now();
-            let _gone = self.findings.send(Finding::Progress(self.progress)).await;
+            // Who is slow to read is told less: writes may be waiting.
+            let _full = self.findings.try_send(Finding::Progress(self.progress));
         }
         match self.findings.is_closed() {
             true => Err(BackupError::Stopped),

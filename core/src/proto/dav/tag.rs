@@ -25,6 +25,8 @@ impl Tag {
             names::NC => (names::NC_PREFIX, false),
             names::SABRE => (names::SABRE_PREFIX, false),
             names::OCM => (names::OCM_PREFIX, true),
+            // Never declared, and never by another prefix (XML namespaces §3).
+            names::XML => ("xml", false),
             "" => ("", true),
             _ => (names::OCS_PREFIX, true),
         };
@@ -117,6 +119,7 @@ mod tests {
                 "colour",
                 r#"<x1:colour xmlns:x1="http://example.com/ns">x</x1:colour>"#,
             ),
+            (names::XML, "space", "<xml:space>x</xml:space>"),
             ("urn:a&b\"", "c", r#"<x1:c xmlns:x1="urn:a&amp;b&quot;">x</x1:c>"#),
             ("", "bare", r#"<bare xmlns="">x</bare>"#),
         ] {

@@ -12,13 +12,17 @@ use crate::store::StoreError;
 
 /// Pages that are copied at once; between two pieces other readers of the disk get their turn.
 const PAGES: i32 = 4096;
-/// Ids and sequence numbers that a restored index leaves out: more than can have been given since
-/// the backup was made, a hundred a second for a day. An id that was lost must not come back as
+/// Ids and sequence numbers that a restored index leaves out at least: more than can have been given
+/// since the backup was made, a hundred a second for a day. To these comes a random number, so that
+/// what is restored twice does not give the same ids twice. An id that was lost must not come back as
 /// another file: apps that have seen it would take the one for the other, renamed. Who follows the
 /// feed must not have read further than it goes.
 const GAP: i64 = 10_000_000;
+/// The random part is below: 2^30 of 2^53 ids that apps can count, and of 2^40 sequence numbers.
+const GAP_RANDOM: u32 = 1 << 30;
 /// The same for app passwords, whose numbers people type.
 const TOKEN_GAP: i64 = 1000;
+const TOKEN_GAP_RANDOM: u32 = 100_000;
 
 /// What is not part of a backup: bytes that lie in the stage, and all that refers to them. Decided
 /// operations are done on the files of the backup.
@@ -91,15 +95,24 @@ pub fn renew(path: &Path) -> Result<(), OpenError> {
                    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         tx.execute(sql, [key, &value])?;
     }
-    for (table, gap) in [("node", GAP), ("token", TOKEN_GAP)] {
+    let node_gap = GAP + below(GAP_RANDOM);
+    let token_gap = TOKEN_GAP + below(TOKEN_GAP_RANDOM);
+    for (table, gap) in [("node", node_gap), ("token", token_gap)] {
         let sql = "UPDATE sqlite_sequence SET seq = seq + ?2 WHERE name = ?1";
         tx.execute(sql, params![table, gap])?;
     }
-    tx.execute("UPDATE counter SET seq = seq + ?1", [GAP])?;
+    tx.execute("UPDATE counter SET seq = seq + ?1", [GAP + below(GAP_RANDOM)])?;
     tx.execute_batch("DELETE FROM session; DELETE FROM login_flow;")?;
     tx.execute_batch(WITHOUT_STAGE)?;
     tx.commit()?;
     Ok(())
+}
+
+/// A random number below `end`.
+fn below(end: u32) -> i64 {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    i64::from(u32::from_le_bytes(bytes) % end)
 }
 
 #[cfg(test)]
