@@ -2,7 +2,7 @@
 //! was shown before (threats §4).
 
 use moonsail::auth::{
-    AccountError, AppPasswordError, Auth, AuthError, By, Caller, Principal, UserChange,
+    AccountError, AppPasswordError, Auth, AuthError, By, Caller, NewToken, Principal, UserChange,
 };
 use moonsail::wire::Request;
 use moonsail_sdk::secret::Secret;
@@ -92,6 +92,40 @@ async fn of_two_changes_by_one_old_password_one_counts() {
     let late = set(&thiefs, "the-thiefs-own").await;
     assert!(matches!(late, Err(AccountError::LoginOver)), "{late:?}");
     assert!(house.auth.authenticate(&asking(&basic("bob", NEW), HOME)).await.is_ok());
+}
+
+/// The body of a request may come long after its head was let in: what let it in has to hold when it
+/// is carried out.
+#[tokio::test]
+async fn who_is_no_administrator_any_more_or_holds_a_revoked_app_password_changes_nothing() {
+    let house = House::new().await;
+    let console = By::console();
+    let admin = async |is: bool| {
+        house.auth.change_user(&console, "bob", UserChange::Admin(is)).await.expect("is changed");
+    };
+    let rename = async |principal: &Principal| {
+        let (by, change) = (By::of(&empty(), principal), UserChange::DisplayName("X".to_owned()));
+        house.auth.change_user(&by, "alice", change).await
+    };
+    admin(true).await;
+    let by_password = bob(&house).await;
+    let new = NewToken::full(by_password.uid.clone(), "bob", "thief");
+    let (id, secret) = house.auth.add_token(new).await.expect("is made");
+    let shown = asking(&basic("bob", secret.reveal()), HOME);
+    let by_token = house.auth.authenticate(&shown).await.expect("is let in").expect("is somebody");
+    for principal in [&by_password, &by_token] {
+        assert!(rename(principal).await.is_ok(), "while all holds");
+    }
+    admin(false).await;
+    for principal in [&by_password, &by_token] {
+        let late = rename(principal).await;
+        assert!(matches!(late, Err(AccountError::LoginOver)), "{late:?}");
+    }
+    admin(true).await;
+    house.auth.revoke_token(&console, &by_token.uid, id).await.expect("is revoked");
+    let late = rename(&by_token).await;
+    assert!(matches!(late, Err(AccountError::LoginOver)), "{late:?}");
+    assert!(rename(&by_password).await.is_ok());
 }
 
 /// Granted is not fetched: what was granted with the old password goes with it.
