@@ -78,6 +78,8 @@ pub(crate) fn open_folder(root: impl AsFd, path: &str, flags: OFlags) -> Result<
     match openat2(&root, path, flags, Mode::empty(), resolve) {
         // AGAIN: a rename went on meanwhile; the others: a sandbox that does not know openat2.
         Err(Errno::AGAIN | Errno::NOSYS | Errno::PERM) => walk(root, path, flags),
+        // It was moved out of the root while it was opened, so it is not there any more.
+        Err(Errno::XDEV) => Err(Errno::NOENT),
         result => result,
     }
 }
