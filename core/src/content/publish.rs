@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::storage::{DiskOp, FileStorage, Tag};
+use crate::storage::{DiskOp, FileStorage, Tag, paths_of};
 use crate::store::{self, Store, StoreError};
 
 /// How long applied operations wait for others before their folders are synced together.
@@ -272,14 +272,5 @@ fn touched(op: &DiskOp) -> Option<&Tag> {
     match op {
         DiskOp::Touch { tag, .. } => Some(tag),
         _ => None,
-    }
-}
-
-fn paths_of(op: &DiskOp) -> Vec<String> {
-    match op {
-        DiskOp::Publish { path, .. } | DiskOp::Remove { path, .. } | DiskOp::Touch { path, .. } => {
-            vec![path.clone()]
-        }
-        DiskOp::Move { from, to, .. } => vec![from.clone(), to.clone()],
     }
 }

@@ -20,7 +20,7 @@ use super::{Tree, TreeError};
 use crate::etag::Stamp;
 use crate::ids::NodeId;
 use crate::path::DavPath;
-use crate::storage::{DiskOp, Entry, Kind, Tag};
+use crate::storage::{Entry, Kind, Tag, paths_of};
 use crate::store::nodes::{Change, ChangeKind, Node, locate};
 use crate::store::{self, WriteTx};
 
@@ -141,7 +141,7 @@ impl Folder {
         if i64::try_from(ops.len()) != Ok(decided) {
             return Ok(None); // some are forgotten already
         }
-        let busy = ops.into_iter().flat_map(|(_, op)| paths_of(op)).collect();
+        let busy = ops.into_iter().flat_map(|(_, op)| paths_of(&op)).collect();
         let walk = Walk::to(tx, &located.home.owner, &located.path)?;
         let (last, growth, members_changed) = (None, 0, false);
         Ok(Some(Self { walk, disk_path, now, busy, last, growth, members_changed }))
@@ -353,13 +353,4 @@ fn same_bytes(row: &Node, checksums: Option<&str>) -> bool {
     };
     let read = checksums.and_then(sha1);
     read.is_some() && read == sha1(&row.checksums)
-}
-
-fn paths_of(op: DiskOp) -> Vec<String> {
-    match op {
-        DiskOp::Publish { path, .. } | DiskOp::Remove { path, .. } | DiskOp::Touch { path, .. } => {
-            vec![path]
-        }
-        DiskOp::Move { from, to, .. } => vec![from, to],
-    }
 }

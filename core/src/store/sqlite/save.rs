@@ -110,9 +110,7 @@ pub fn renew(path: &Path) -> Result<(), OpenError> {
 
 /// A random number below `end`.
 fn below(end: u32) -> i64 {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    i64::from(u32::from_le_bytes(bytes) % end)
+    i64::from(u32::from_le_bytes(schema::random_bytes()) % end)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn random_era() -> u32 {
     u32::from_le_bytes(random_bytes()) % MAX_ERA + 1
 }
 
-fn random_bytes<const N: usize>() -> [u8; N] {
+pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
