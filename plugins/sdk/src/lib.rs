@@ -1,15 +1,19 @@
 //! What a Moonsail plugin implements.
 //!
-//! Three things live here: the traits of the extension points ([`storage`], [`auth`]), the types
-//! that cross them, and the conformance suites that every implementation must pass
-//! ([`conformance`]). The server links the built-in plugins through these same traits, so a
-//! built-in, a shared library and a script cannot be told apart by the code that calls them.
+//! Three things live here: the traits of the extension points ([`storage`], [`auth`],
+//! [`capabilities`], [`hooks`]), the types that cross them, and the conformance suites that every
+//! implementation must pass ([`conformance`]). The server links the built-in plugins through these
+//! same traits, so a built-in, a shared library and a script cannot be told apart by the code that
+//! calls them.
 //!
 //! Nothing in this crate knows WebDAV, OCS or the index.
 
 pub mod auth;
 pub mod blocking;
+pub mod capabilities;
 pub mod conformance;
+pub mod error;
+pub mod hooks;
 pub mod memory;
 pub mod secret;
 pub mod storage;
