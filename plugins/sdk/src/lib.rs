@@ -1,10 +1,10 @@
 //! What a Moonsail plugin implements.
 //!
-//! Three things live here: the traits of the extension points ([`storage`], [`auth`],
-//! [`capabilities`], [`hooks`]), the types that cross them, and the conformance suites that every
-//! implementation must pass ([`conformance`]). The server links the built-in plugins through these
-//! same traits, so a built-in, a shared library and a script cannot be told apart by the code that
-//! calls them.
+//! The traits of the extension points ([`auth`], [`storage`], [`capabilities`], [`hooks`],
+//! [`events`], [`http`], [`preview`]), the types that cross them, and the conformance suites that
+//! every implementation must pass ([`conformance`]). The server links the built-in plugins through
+//! these same traits, so a built-in, a shared library and a script cannot be told apart by the code
+//! that calls them.
 //!
 //! Nothing in this crate knows WebDAV, OCS or the index.
 
@@ -13,10 +13,14 @@ pub mod blocking;
 pub mod capabilities;
 pub mod conformance;
 pub mod error;
+pub mod events;
 pub mod hooks;
+pub mod http;
 pub mod memory;
+pub mod preview;
 pub mod secret;
 pub mod storage;
+pub mod stream;
 
 /// A boxed future, as the object-safe twins of the traits return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
