@@ -4,6 +4,7 @@
 //! panics at the end with the names of those that failed.
 
 pub mod auth;
+pub mod blobs;
 pub mod files;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

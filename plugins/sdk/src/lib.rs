@@ -1,14 +1,15 @@
 //! What a Moonsail plugin implements.
 //!
-//! The traits of the extension points ([`auth`], [`storage`], [`capabilities`], [`hooks`],
-//! [`events`], [`http`], [`preview`]), the types that cross them, and the conformance suites that
-//! every implementation must pass ([`conformance`]). The server links the built-in plugins through
-//! these same traits, so a built-in, a shared library and a script cannot be told apart by the code
-//! that calls them.
+//! The traits of the extension points ([`auth`], [`storage`], [`blobs`], [`capabilities`],
+//! [`hooks`], [`events`], [`http`], [`preview`]), the types that cross them, and the conformance
+//! suites that every implementation must pass ([`conformance`]). The server links the built-in
+//! plugins through these same traits, so a built-in, a shared library and a script cannot be told
+//! apart by the code that calls them.
 //!
 //! Nothing in this crate knows WebDAV, OCS or the index.
 
 pub mod auth;
+pub mod blobs;
 pub mod blocking;
 pub mod capabilities;
 pub mod conformance;
