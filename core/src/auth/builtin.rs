@@ -37,14 +37,14 @@ impl Authenticator for BuiltinUsers {
         let wanted = login.to_owned();
         let user = store::read(&self.store, move |tx| find_account(tx, &wanted))
             .await
-            .map_err(|error: StoreError| AuthUnavailable { message: error.to_string() })?
+            .map_err(|error: StoreError| AuthUnavailable::new(error.to_string()))?
             .filter(|user| user.provider == BUILTIN);
         // Somebody unknown costs the same hash as somebody known.
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let right = match self.passwords.verify(hash, password).await {
             Ok(right) => right,
             Err(PasswordError::TooLong) => false,
-            Err(error) => return Err(AuthUnavailable { message: error.to_string() }),
+            Err(error) => return Err(AuthUnavailable::new(error.to_string())),
         };
         Ok(match user {
             None => Answer::Next,

@@ -29,6 +29,8 @@ pub(crate) enum Verdict {
     },
     /// The account may not log in.
     Disabled,
+    /// The password must be changed first.
+    Expired,
 }
 
 /// Asks each provider until one decides.
@@ -48,9 +50,10 @@ pub(crate) async fn ask(
             Ok(Answer::Next) => {}
             Ok(Answer::Denied) => return Ok(Verdict::Wrong { unasked: chain.len() - 1 - index }),
             Ok(Answer::Disabled) => return Ok(Verdict::Disabled),
+            Ok(Answer::Expired) => return Ok(Verdict::Expired),
             Err(error) => {
                 tracing::error!(provider = name, request = call.request_id, %error, "login cannot be checked");
-                return Err(AuthError::unavailable());
+                return Err(error.into());
             }
         }
     }
@@ -209,6 +212,16 @@ mod tests {
             let Verdict::Wrong { unasked } = verdict else { panic!("{answers:?}: {verdict:?}") };
             assert_eq!(unasked, wanted, "{answers:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_expired_password_is_decisive() {
+        let chain: Vec<(String, Arc<dyn DynAuthenticator>)> =
+            [Answer::Expired, Answer::Ok(Identity::default())]
+                .map(|answer| ("x".to_owned(), Arc::new(Says(answer)) as _))
+                .into();
+        let verdict = ask(&chain, &Call::default(), "alice", &Secret::new("x")).await;
+        assert!(matches!(verdict, Ok(Verdict::Expired)), "{verdict:?}");
     }
 
     #[test]

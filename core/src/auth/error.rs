@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use moonsail_sdk::auth::AuthUnavailable;
+
 use super::password::PasswordError;
 use crate::store::StoreError;
+
+/// The longest wait that a provider can ask for: a directory that comes back earlier is found.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Why a request's credentials were not taken. Says nothing about which part of them was wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +21,9 @@ pub enum AuthError {
     /// Right, but the account may not log in. Only told to who knows the password or a token.
     #[error("the account is disabled")]
     Disabled,
+    /// Right, but it must be changed where it is kept. Only told to who knows the password.
+    #[error("the password has expired")]
+    Expired,
     /// Too many failures before this one.
     #[error("too many failed logins")]
     Throttled {
@@ -48,7 +56,7 @@ impl AuthError {
     /// The status of an API's answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadCredentials | Self::Disabled => StatusCode::UNAUTHORIZED,
+            Self::BadCredentials | Self::Disabled | Self::Expired => StatusCode::UNAUTHORIZED,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::CsrfFailed => StatusCode::PRECONDITION_FAILED, // as Nextcloud's "CSRF check failed"
@@ -64,6 +72,13 @@ impl AuthError {
             }
             _ => None,
         }
+    }
+}
+
+impl From<AuthUnavailable> for AuthError {
+    fn from(error: AuthUnavailable) -> Self {
+        let Some(retry_after) = error.retry_after else { return Self::unavailable() };
+        Self::Unavailable { retry_after: retry_after.min(LONGEST_WAIT) }
     }
 }
 
@@ -97,6 +112,16 @@ mod tests {
             let error = AuthError::from(error);
             assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert_eq!(error.retry_after(), Some(5));
+        }
+    }
+
+    #[test]
+    fn a_provider_says_when_to_ask_again() {
+        for (wait, seconds) in [(None, 5), (Some(30), 30), (Some(1_000_000), 300)] {
+            let retry_after = wait.map(Duration::from_secs);
+            let error =
+                AuthError::from(AuthUnavailable { retry_after, ..AuthUnavailable::new("x") });
+            assert_eq!(error.retry_after(), Some(seconds), "{wait:?}");
         }
     }
 

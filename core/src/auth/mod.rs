@@ -223,7 +223,14 @@ impl Auth {
             .map_err(|retry_after| throttled(caller, login, retry_after))?;
         let began = self.logins.known.begin();
         let checked = self.check_password(caller, login, password, before).await;
-        if matches!(checked, Ok(_) | Err(AuthError::Unavailable { .. } | AuthError::Disabled)) {
+        let forgiven = match &checked {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error,
+                AuthError::Unavailable { .. } | AuthError::Disabled | AuthError::Expired
+            ),
+        };
+        if forgiven {
             attempt.forgive();
         }
         let by = By::caller(caller, login);
@@ -256,6 +263,7 @@ impl Auth {
                 Err(AuthError::BadCredentials)
             }
             chain::Verdict::Disabled => Err(AuthError::Disabled),
+            chain::Verdict::Expired => Err(AuthError::Expired),
             chain::Verdict::Known(provider, identity) => {
                 let by = By::caller(caller, login);
                 let user = self.account_of(&by, provider, identity).await?;

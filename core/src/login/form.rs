@@ -119,6 +119,11 @@ fn told(error: &AuthError) -> (StatusCode, bool, String) {
         AuthError::Disabled => {
             (StatusCode::FORBIDDEN, false, "This account is disabled.".to_owned())
         }
+        AuthError::Expired => (
+            StatusCode::FORBIDDEN,
+            false,
+            "The password has expired. Please change it and log in again.".to_owned(),
+        ),
         AuthError::BadCredentials | AuthError::CsrfFailed | AuthError::Malformed => (
             StatusCode::FORBIDDEN,
             true,

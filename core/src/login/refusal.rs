@@ -101,13 +101,16 @@ impl From<AuthError> for Refusal {
             AuthError::Disabled => {
                 ("Account disabled", "This account cannot be used at the moment.".to_owned())
             }
+            AuthError::Expired => {
+                ("Password expired", "The password has expired and must be changed.".to_owned())
+            }
             AuthError::BadCredentials
             | AuthError::CsrfFailed
             | AuthError::TooLong
             | AuthError::Malformed => return Self::stale_form(),
         };
         let status = match error {
-            AuthError::Disabled => StatusCode::FORBIDDEN,
+            AuthError::Disabled | AuthError::Expired => StatusCode::FORBIDDEN,
             _ => error.status(),
         };
         Self::Page { status, heading, text, hint: None, retry_after }

@@ -225,6 +225,7 @@ mod tests {
             (OcsError::NotLoggedIn, 997, 401, 401, None),
             (AuthError::BadCredentials.into(), 997, 401, 401, None),
             (AuthError::Disabled.into(), 997, 401, 401, None),
+            (AuthError::Expired.into(), 997, 401, 401, None),
             (AuthError::Throttled { retry_after: wait }.into(), 429, 429, 429, Some(2)),
             (AuthError::Unavailable { retry_after: wait }.into(), 503, 503, 503, Some(2)),
             (AuthError::TooLong.into(), 400, 400, 400, None),

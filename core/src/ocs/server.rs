@@ -45,7 +45,9 @@ pub(super) async fn check_person(room: &Ocs, call: &Call) -> Result<Answer, OcsE
         Ok(principal) => {
             Ok(Answer::Data(json!({ "person": { "personid": principal.uid.as_str() } })))
         }
-        Err(AuthError::BadCredentials | AuthError::Disabled) => Err(OcsError::refused(102, "")),
+        Err(AuthError::BadCredentials | AuthError::Disabled | AuthError::Expired) => {
+            Err(OcsError::refused(102, ""))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -19,7 +19,7 @@ impl Directory {
     }
 
     fn is_down(&self) {
-        *self.0.lock().expect("sound") = Some(Err(AuthUnavailable { message: "down".to_owned() }));
+        *self.0.lock().expect("sound") = Some(Err(AuthUnavailable::new("down")));
     }
 }
 

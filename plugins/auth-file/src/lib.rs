@@ -92,7 +92,7 @@ impl Authenticator for AuthFile {
     ) -> Result<Auth, AuthUnavailable> {
         let (login, password) = (login.to_owned(), password.clone());
         let shared = self.shared.clone();
-        let unavailable = |message| AuthUnavailable { message };
+        let unavailable = |message: String| AuthUnavailable::new(message);
         let turn = self.cores.acquire().await.map_err(|error| unavailable(error.to_string()))?;
         let answer = blocking(move || Ok(shared.answer(login, &password))).await;
         drop(turn);

@@ -189,7 +189,7 @@ async fn a_directory_that_is_down_is_503() {
             _: &str,
             _: &Secret,
         ) -> Result<Answer, AuthUnavailable> {
-            Err(AuthUnavailable { message: "connection refused".to_owned() })
+            Err(AuthUnavailable::new("connection refused"))
         }
     }
     let mut bed = Bed::new().await;
