@@ -10,6 +10,10 @@
 //! way. What belongs together shares a prefix (`node.size`, `header.user-agent`).
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::BoxFuture;
 use crate::auth::Call;
@@ -160,13 +164,35 @@ impl Fields {
     }
 }
 
+/// Bytes that an event is about, for who wants to look into them (antivirus, data loss prevention).
+/// They are on the disk already, so nothing is kept in memory. Good as long as the event is being
+/// decided; later reads fail.
+pub trait Content: Send + Sync + 'static {
+    /// How many there are.
+    fn size(&self) -> u64;
+
+    /// At most `most` bytes from `offset` on; none at the end.
+    ///
+    /// # Errors
+    /// [`Error`] if the storage fails.
+    fn read_at(&self, offset: u64, most: usize) -> BoxFuture<'_, Result<Bytes, Error>>;
+}
+
 /// Something that is about to happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Event {
     /// Its name, as in the list of events: `file.before_upload`.
     pub name: Cow<'static, str>,
     /// What is known about it.
     pub fields: Fields,
+    /// The bytes, of the events that have some.
+    pub content: Option<Arc<dyn Content>>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("name", &self.name).field("fields", &self.fields).finish()
+    }
 }
 
 /// What an extension says about an event.
