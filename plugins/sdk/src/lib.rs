@@ -8,6 +8,8 @@
 //!
 //! Nothing in this crate knows WebDAV, OCS or the index.
 
+#[expect(unsafe_code, reason = "the border to shared libraries is C")]
+pub mod abi;
 pub mod auth;
 pub mod blobs;
 pub mod blocking;

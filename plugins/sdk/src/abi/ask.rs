@@ -1,0 +1,195 @@
+//! The asking side of a [`Done`]: a call of the other side as a future.
+//!
+//! The other side gets a number, not a pointer. So an answer that comes twice, or after nobody waits
+//! any more, finds nothing, and does no harm.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::convert::{Malformed, read_struct, size_of};
+use super::{
+    CODE_INTERNAL, CODE_OK, CODE_TIMEOUT, CODE_UNSUPPORTED, CallInfo, Done, Op, Outcome, Str,
+};
+use crate::BoxFuture;
+
+/// How much later than announced a call is given up.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// An answer that is no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// One of the `CODE_` constants.
+    pub code: i32,
+    /// What the other side says.
+    pub message: String,
+    /// When to try again, if it says so.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: i32, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
+
+    /// The function is not there.
+    pub(crate) fn not_offered() -> Self {
+        Self::new(CODE_UNSUPPORTED, "the plugin does not offer this")
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self::new(CODE_INTERNAL, format!("a malformed answer: {error}"))
+    }
+}
+
+type Taker = Box<dyn FnOnce(Option<&Outcome>) + Send>;
+
+/// Calls that wait for their answer, by number.
+struct Waiting {
+    next: AtomicU64,
+    shelves: [Mutex<HashMap<u64, Taker>>; 16],
+    strays: AtomicUsize,
+}
+
+static WAITING: LazyLock<Waiting> = LazyLock::new(|| Waiting {
+    next: AtomicU64::new(1),
+    shelves: std::array::from_fn(|_| Mutex::default()),
+    strays: AtomicUsize::new(0),
+});
+
+impl Waiting {
+    fn shelf(&self, number: u64) -> MutexGuard<'_, HashMap<u64, Taker>> {
+        let shelf = &self.shelves[(number % 16) as usize];
+        // Nothing panics while it is held.
+        shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers that came twice, or to nobody's question. For tests and metrics.
+pub fn strays() -> usize {
+    WAITING.strays.load(Ordering::Relaxed)
+}
+
+/// Calls that were begun and not answered yet.
+pub fn unanswered() -> usize {
+    (0..16).map(|number| WAITING.shelf(number).len()).sum()
+}
+
+unsafe extern "C" fn complete(ctx: *mut c_void, outcome: *const Outcome) {
+    let number = ctx as usize as u64;
+    let taker = WAITING.shelf(number).remove(&number);
+    let Some(taker) = taker else {
+        WAITING.strays.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    // SAFETY: rule 4: the other side keeps it alive until this returns.
+    let outcome = unsafe { read_struct::<Outcome>(outcome.cast()) };
+    // A reader that panics has dropped its sender, which says that there is no answer.
+    let _panicked = catch_unwind(AssertUnwindSafe(|| taker(outcome.as_ref().ok())));
+}
+
+/// A call that was begun. Dropping it tells the other side that nobody waits.
+struct Begun(*mut Op, bool);
+
+// SAFETY: rule 3: its functions may be called from any thread.
+unsafe impl Send for Begun {}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if self.0.is_null() {
+            return;
+        }
+        // SAFETY: the other side gave it for exactly this, and it is released below.
+        let head = unsafe { ptr::read_unaligned(self.0) };
+        if let Some(cancel) = head.cancel.filter(|_| !self.1) {
+            // SAFETY: once, and before the release.
+            unsafe { cancel(self.0) }
+        }
+        if let Some(release) = head.release {
+            // SAFETY: once.
+            unsafe { release(self.0) }
+        }
+    }
+}
+
+/// Begins a call at once, by `start`, and gives its answer as a future. `read` makes a value of an
+/// outcome, whatever its code, while what that points to is alive. `keep` lives until the answer has
+/// come, whoever waits for it.
+///
+/// Without an answer within `timeout` (and a little) the call is cancelled: `CODE_TIMEOUT`.
+pub(crate) fn ask<T: Send + 'static>(
+    timeout: Duration,
+    keep: impl Send + 'static,
+    read: impl FnOnce(&Outcome) -> Result<T, Failure> + Send + 'static,
+    start: impl FnOnce(Done) -> *mut Op,
+) -> BoxFuture<'static, Result<T, Failure>> {
+    let (answer, answered) = oneshot::channel();
+    let taker = move |outcome: Option<&Outcome>| {
+        let result = match outcome {
+            Some(outcome) => read(outcome),
+            None => Err(Failure::from(Malformed::Missing)),
+        };
+        // If nobody waits any more the value is dropped, and its buffers with it.
+        let _gone = answer.send(result);
+        drop(keep);
+    };
+    let number = WAITING.next.fetch_add(1, Ordering::Relaxed);
+    WAITING.shelf(number).insert(number, Box::new(taker));
+    let done = Done { ctx: number as usize as *mut c_void, complete: Some(complete) };
+    let mut begun = Begun(start(done), false);
+    Box::pin(async move {
+        let result = match tokio::time::timeout(timeout.saturating_add(GRACE), answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Failure::new(CODE_INTERNAL, "the answer could not be read")),
+            Err(_) => return Err(Failure::new(CODE_TIMEOUT, "no answer came in time")),
+        };
+        begun.1 = true;
+        drop(begun);
+        result
+    })
+}
+
+/// Fails unless the outcome is `CODE_OK`.
+pub(crate) fn succeeded(outcome: &Outcome) -> Result<(), Failure> {
+    match outcome.code {
+        CODE_OK => Ok(()),
+        _ => Err(failure(outcome)),
+    }
+}
+
+/// An outcome as what it says beside its value.
+pub(crate) fn failure(outcome: &Outcome) -> Failure {
+    // SAFETY: rule 4: alive while the outcome is read.
+    let message = unsafe { outcome.message.bytes() }.unwrap_or_default();
+    let millis = u64::from(outcome.retry_after_ms);
+    Failure {
+        code: outcome.code,
+        message: String::from_utf8_lossy(message).into_owned(),
+        retry_after: (millis > 0).then(|| Duration::from_millis(millis)),
+    }
+}
+
+/// A call's facts, borrowed. `address` is where the caller keeps its text.
+pub(crate) fn call_info(
+    timeout: Duration,
+    request_id: &str,
+    user: Option<&str>,
+    address: Option<&str>,
+) -> CallInfo {
+    CallInfo {
+        size: size_of::<CallInfo>(),
+        timeout_ms: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
+        request_id: Str::of(request_id),
+        user: Str::option(user),
+        remote_ip: Str::option(address),
+    }
+}

@@ -1,0 +1,21 @@
+//! The host's side of the border: an instance of a plugin as traits of this crate again.
+//!
+//! The server uses it to serve plugins, and [`TestHost`] to test them. Loading a library is not here;
+//! [`Instance::create`] takes an entry, wherever it comes from.
+
+mod auth;
+mod capabilities;
+mod entry;
+mod instance;
+mod services;
+mod test_host;
+
+pub use auth::PluginAuth;
+pub use capabilities::PluginCapabilities;
+pub use entry::{CreateError, EntryFacts, facts};
+pub use instance::{Callee, Instance};
+pub use services::{
+    Figure, HostServices, HttpRequest, HttpService, KvService, MetricsService, NoServices,
+    ServiceFuture,
+};
+pub use test_host::TestHost;
