@@ -20,6 +20,7 @@ pub mod store;
 // services
 pub mod auth;
 pub mod content;
+pub mod ext;
 pub mod tree;
 // rooms
 pub mod dav;

@@ -26,6 +26,7 @@ use crate::auth::{Auth, BuiltinUsers, Passwords};
 use crate::clock::Clock;
 use crate::config::{AuthProvider, Settings};
 use crate::content::{Content, Publisher};
+use crate::ext::plugin::{PluginError, Plugins};
 use crate::outside::{Keeper, OutsideMetrics};
 use crate::storage::FileStorage;
 use crate::store::Store;
@@ -85,6 +86,21 @@ pub enum StartError {
     /// The file with passwords cannot be used.
     #[error(transparent)]
     AuthFile(#[from] LoadError),
+    /// An entry of `auth.chain` that does not decide about logins.
+    #[error(
+        "auth.chain: {id} ({}) does not offer \"auth\" or was left out; take it out of the chain, or \
+         name another library",
+        path.display()
+    )]
+    NoAuthenticator {
+        /// The entry.
+        id: String,
+        /// Its library.
+        path: std::path::PathBuf,
+    },
+    /// A plugin cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// The operating system refused.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -102,6 +118,8 @@ pub struct House {
     pub tree: Tree,
     /// Who is who.
     pub auth: Arc<Auth>,
+    /// Native plugins.
+    pub plugins: Arc<Plugins>,
     /// Who looks at the disk when others have changed it.
     pub keeper: Keeper,
     outside_metrics: OutsideMetrics,
@@ -124,6 +142,7 @@ impl House {
         folder.refuse_unfinished()?;
         let clock = Clock::system();
         lost_index::prepare(&folder, &clock)?;
+        let plugins = open_plugins(&folder, settings).await?;
         let store = open_index(&folder, settings, &clock)?;
         let storage = open_storage(&folder)?;
         let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
@@ -145,7 +164,7 @@ impl House {
             tracing::info!(swept, "unfinished uploads of the last run were removed");
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone());
-        let auth = Arc::new(open_auth(settings, &store, &clock)?);
+        let auth = Arc::new(open_auth(settings, &plugins, &store, &clock)?);
         let outside_metrics = OutsideMetrics::default();
         let keeper = Keeper::new(
             content.clone(),
@@ -161,6 +180,7 @@ impl House {
             content,
             tree,
             auth,
+            plugins,
             keeper,
             outside_metrics,
             min_free,
@@ -189,6 +209,25 @@ impl House {
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if let Err(error) = closed {
             tracing::error!(%error, "the index was not closed cleanly");
+        }
+        self.plugins.close().await;
+    }
+}
+
+/// The plugin behind an entry of `auth.chain`. One that is optional and was left out fails the start
+/// all the same: who can log in must not depend on what could be loaded.
+fn authenticator(
+    plugins: &Plugins,
+    id: &str,
+    settings: &Settings,
+) -> Result<Arc<dyn DynAuthenticator>, StartError> {
+    let name = id.strip_prefix("plugin:").unwrap_or(id);
+    match plugins.find(name) {
+        Some(slot) if slot.has_auth() => Ok(Arc::clone(slot) as _),
+        _ => {
+            let plugin = settings.plugin.iter().find(|plugin| plugin.name == name);
+            let path = plugin.map(|plugin| plugin.path.clone()).unwrap_or_default();
+            Err(StartError::NoAuthenticator { id: id.to_owned(), path })
         }
     }
 }
@@ -219,8 +258,18 @@ fn open_storage(folder: &DataFolder) -> Result<Arc<dyn FileStorage>, StartError>
     }
 }
 
+/// Loads the plugins. Their copies lie where no other process loads any: the folder is locked.
+async fn open_plugins(
+    folder: &DataFolder,
+    settings: &Settings,
+) -> Result<Arc<Plugins>, StartError> {
+    let run = folder.path().join("plugins");
+    Ok(Arc::new(Plugins::load(&settings.plugin, settings.plugins, &run).await?))
+}
+
 fn open_auth(
     settings: &Settings,
+    plugins: &Plugins,
     store: &Arc<dyn Store>,
     clock: &Clock,
 ) -> Result<Auth, StartError> {
@@ -235,6 +284,7 @@ fn open_auth(
                 let file = AuthFile::open(AuthFileConfig { path: path.clone() })?;
                 Arc::new(file.at_once(settings::password_threads(settings)))
             }
+            AuthProvider::Plugin(id) => authenticator(plugins, id, settings)?,
         };
         chain.push((provider.id().to_owned(), authenticator));
     }

@@ -51,6 +51,7 @@ impl Live {
         let Reloaded { settings, changes } = reloaded;
         house.min_free.store(settings.storage.min_free_bytes, Relaxed);
         house.auth.set_default_quota(settings.storage.default_quota);
+        house.plugins.follow(&settings.plugin).await;
         let pipeline = pipeline(house, &settings, &self.metrics, self.https_port);
         self.pipeline.store(Arc::new(pipeline));
         self.certificates(settings::certificates(&settings, house.folder().path())).await;

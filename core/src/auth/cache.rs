@@ -82,6 +82,14 @@ impl Cache {
         }
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        for shard in &self.shards {
+            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
     fn shard(&self, hash: &Mac) -> &RwLock<HashMap<Mac, Arc<Known>>> {
         &self.shards[usize::from(hash[0]) % SHARDS]
     }
@@ -126,6 +134,10 @@ mod tests {
         cache.forget(&Uid::parse("alice").expect("a good id"));
         assert!(cache.find(&[1; 32], 0).is_none());
         assert!(cache.find(&[2; 32], 0).is_some());
+        let began = cache.begin();
+        cache.clear();
+        cache.insert(began, [1; 32], known("alice"));
+        assert!(cache.find(&[1; 32], 0).is_none() && cache.find(&[2; 32], 0).is_none());
     }
 
     #[test]

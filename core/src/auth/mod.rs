@@ -331,6 +331,11 @@ impl Auth {
         self.logins.known.forget(uid);
     }
 
+    /// Drops all passwords that are believed without asking: who is asked has changed.
+    pub fn forget_logins(&self) {
+        self.logins.known.clear();
+    }
+
     /// A keyed hash for forms and other rooms' small secrets, in hex. `label` names the purpose.
     pub fn sign(&self, label: &str, parts: &[&str]) -> String {
         let mut all: Vec<&[u8]> = vec![label.as_bytes()];

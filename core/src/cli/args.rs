@@ -3,6 +3,7 @@
 //! Passwords are never arguments: `ps` would show them to everybody on the machine.
 
 mod backup;
+mod plugin;
 mod scan;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use backup::{BackupArgs, BackupVerb, RestoreArgs, VerifyArgs};
+pub use plugin::{PluginInspect, PluginName, PluginTest, PluginVerb};
 pub use scan::ScanArgs;
 
 use super::units::{self, Expiry, Quota};
@@ -28,7 +30,7 @@ Examples:
   moonsail fsck                                is every file what it was when it was stored?
   moonsail backup /mnt/backup --keep 14        while the server runs
 
-Verbs other than serve, check and restore go to the server that uses the data folder, and bite on its next
+Verbs other than serve, check, restore and plugin inspect and test go to the server that uses the data folder, and bite on its next
 request; if none runs they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:
@@ -36,7 +38,7 @@ Exit codes:
   1  failed; standard error says why
   2  the command line or the configuration is wrong
   3  another process uses the data folder
-  4  problems were found or files are missing (fsck, backup, restore)
+  4  problems were found or files are missing (fsck, backup, restore, plugin test)
 
 Settings come from server.toml, MOONSAIL_* environment variables and flags; later ones win.";
 
@@ -107,6 +109,9 @@ pub enum Verb {
     /// Take over now what others have changed on the disk. Exit code 4 if something cannot be served
     #[command(after_help = scan::SCAN_HELP)]
     Scan(ScanArgs),
+    /// Inspect, test, list and reload native plugins
+    #[command(subcommand, after_help = plugin::PLUGIN_HELP)]
+    Plugin(PluginVerb),
     /// Make a backup of everything, also while the server runs, or verify one
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = backup::BACKUP_HELP)]
     Backup(BackupArgs),

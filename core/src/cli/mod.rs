@@ -11,6 +11,7 @@ mod fsck;
 mod group;
 pub mod out;
 mod password;
+mod plugin;
 mod progress;
 mod restore;
 mod scan;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Verb::Token(verb) => token::run(&flags, verb),
         Verb::Fsck(output) => fsck::run(&flags, output.json),
         Verb::Scan(scan) => scan::run(&flags, scan),
+        Verb::Plugin(verb) => plugin::run(&flags, verb),
         Verb::Backup(args) => backup::run(&flags, args),
         Verb::Restore(args) => restore::run(&flags, &args),
     }

@@ -24,6 +24,21 @@ pub(super) fn read(from: PasswordArgs, user: &str) -> Result<Secret, Exit> {
     })
 }
 
+/// The password of an account that there is: asked for once on a terminal, else the first line of
+/// standard input.
+pub(super) fn known(login: &str) -> Result<Secret, Exit> {
+    let password = match io::stdin().is_terminal() {
+        false => from_line(io::stdin().lock()),
+        true => rpassword::prompt_password(format!("Password of {login}: "))
+            .map(Secret::new)
+            .map_err(|error| format!("the password cannot be asked for: {error}")),
+    };
+    password.map_err(|text| {
+        out::error(text);
+        Exit(exit::CONFIGURATION)
+    })
+}
+
 fn from_line(input: impl BufRead) -> Result<Secret, String> {
     let mut line = String::new();
     let read = input.take(MAX_LINE).read_line(&mut line);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
+use super::plugins::Plugin;
 
 /// The section as written in `server.toml`; the file documents each key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,15 +55,18 @@ pub enum AuthProvider {
     Users,
     /// An htpasswd file; its path.
     File(PathBuf),
+    /// A plugin, as `plugin:` and its name.
+    Plugin(String),
 }
 
 impl AuthProvider {
     /// The id under which accounts of this provider are stored. It stays when the configuration
     /// calls the same provider by another of its names.
-    pub fn id(&self) -> &'static str {
+    pub fn id(&self) -> &str {
         match self {
             Self::Users => "builtin:users",
             Self::File(_) => "plugin:auth-file",
+            Self::Plugin(id) => id,
         }
     }
 }
@@ -91,10 +95,11 @@ pub struct Auth {
 }
 
 impl RawAuth {
-    pub(crate) fn check(&self, see: &mut Checker<'_>) -> Auth {
+    /// `plugins` are those that may be in the chain.
+    pub(crate) fn check(&self, see: &mut Checker<'_>, plugins: &[Plugin]) -> Auth {
         see.section("auth");
         Auth {
-            chain: self.chain(see),
+            chain: self.chain(see, plugins),
             password_threads: match see.count("password_threads", self.password_threads, 0..=1024) {
                 // A flood of logins must leave processors for everybody else (threats §4).
                 0 => (super::processors() / 2).max(1),
@@ -114,14 +119,21 @@ impl RawAuth {
         }
     }
 
-    fn chain(&self, see: &mut Checker<'_>) -> Vec<AuthProvider> {
+    fn chain(&self, see: &mut Checker<'_>, plugins: &[Plugin]) -> Vec<AuthProvider> {
+        let loaded: Vec<String> = plugins
+            .iter()
+            .filter(|plugin| plugin.provides("auth"))
+            .map(|plugin| format!("plugin:{}", plugin.name))
+            .collect();
         let mut chain: Vec<AuthProvider> = Vec::with_capacity(self.chain.len());
         for name in &self.chain {
             let provider = match name.as_str() {
                 "builtin:users" => AuthProvider::Users,
+                _ if loaded.contains(name) => AuthProvider::Plugin(name.clone()),
                 "builtin:file" | "plugin:auth-file" => AuthProvider::File(self.file(see)),
                 _ => {
                     let known = ["builtin:users", "builtin:file", "plugin:auth-file"];
+                    let known = known.into_iter().chain(loaded.iter().map(String::as_str));
                     see.refuse("chain", Checker::choice(known, name), format!("{name:?}"));
                     continue;
                 }

@@ -34,6 +34,11 @@ impl<'a> Checker<'a> {
         if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) }
     }
 
+    /// The folder that a relative path in `key` starts from.
+    pub(crate) fn base(&self, key: &str) -> PathBuf {
+        (self.base)(&self.full(key))
+    }
+
     /// Notes that `key` needs `expected` and has `found`.
     pub(crate) fn refuse(&mut self, key: &str, expected: impl Display, found: impl Display) {
         let text = format!("expected {expected}, found {found}");

@@ -154,6 +154,8 @@ impl Layers {
     /// The folder that a relative path in `key` starts from: the one of the file in which it is
     /// written, else the working folder.
     pub(crate) fn base(&self, key: &str) -> PathBuf {
+        // What is in a list has no path of its own.
+        let key = if key.starts_with("plugin.") { "plugin" } else { key };
         let Some(Source::File(path)) =
             self.figment.find_metadata(key).and_then(|metadata| metadata.source.clone())
         else {

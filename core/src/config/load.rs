@@ -46,7 +46,11 @@ pub(crate) fn load_in(flags: &Overrides, around: &Surroundings) -> Result<Loaded
     let defaults = Value::serialize(RawSettings::default()).expect("plain structs serialise");
     let layers = Layers::read(flags, around, &defaults)?;
     let mut written = layers.merged();
-    let findings = shape::inspect(&mut written, defaults.as_dict().expect("a struct is a dict"));
+    let findings = shape::inspect(
+        &mut written,
+        defaults.as_dict().expect("a struct is a dict"),
+        &RawSettings::tables(),
+    );
 
     let mut errors = layers.errors.clone();
     for (key, near) in findings.unknown {
@@ -77,9 +81,15 @@ pub(crate) fn load_in(flags: &Overrides, around: &Surroundings) -> Result<Loaded
     })
 }
 
-/// Every key with its default value, in the order of `server.toml`.
+/// Every key with its default value, in the order of `server.toml`; keys of lists of sections as
+/// `plugin.name`.
 pub fn defaults() -> Vec<(String, serde_json::Value)> {
-    flat(&RawSettings::default())
+    let mut all = flat(&RawSettings::default());
+    let tables = Value::from(RawSettings::tables());
+    let items = serde_json::to_value(tables).expect("plain structs serialise");
+    all.retain(|(key, _)| items.get(key).is_none());
+    flatten(String::new(), items, &mut all);
+    all
 }
 
 fn placed(layers: &Layers, problem: Problem) -> ConfigError {
@@ -105,14 +115,17 @@ fn unknown(layers: &Layers, key: String, near: Option<String>) -> ConfigError {
 /// All keys as dotted paths, with their values.
 fn flat(raw: &RawSettings) -> Vec<(String, serde_json::Value)> {
     let mut out = Vec::new();
-    let value = serde_json::to_value(raw).expect("plain structs serialise");
+    let mut value = serde_json::to_value(raw).expect("plain structs serialise");
+    if let Some(plugins) = value.get_mut("plugin") {
+        *plugins = super::plugins::shown(plugins);
+    }
     flatten(String::new(), value, &mut out);
     out
 }
 
 fn flatten(path: String, value: serde_json::Value, out: &mut Vec<(String, serde_json::Value)>) {
     match value {
-        serde_json::Value::Object(members) => {
+        serde_json::Value::Object(members) if !members.is_empty() || path.is_empty() => {
             for (name, value) in members {
                 let path = if path.is_empty() { name } else { format!("{path}.{name}") };
                 flatten(path, value, out);

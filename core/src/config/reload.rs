@@ -14,6 +14,7 @@ const RELOADABLE: &[&str] = &[
     "storage.max_chunk_bytes",
     "theme.",
     "names.",
+    "plugin",
 ];
 /// Keys in those sections that it does not: what listeners and connections are made with.
 const AT_START: &[&str] = &[

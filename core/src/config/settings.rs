@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Auth, RawAuth};
@@ -9,6 +10,7 @@ use super::checker::Checker;
 use super::limits::{Limits, RawLimits};
 use super::log::{Log, RawLog};
 use super::names::{Names, RawNames};
+use super::plugins::{self, Plugin, Plugins, RawPlugin, RawPlugins};
 use super::server::{RawServer, Server};
 use super::storage::{RawStorage, Storage};
 use super::theme::{RawTheme, Theme};
@@ -28,6 +30,8 @@ pub(crate) struct RawSettings {
     log: RawLog,
     theme: RawTheme,
     names: RawNames,
+    plugins: RawPlugins,
+    plugin: Vec<RawPlugin>,
 }
 
 impl Default for RawSettings {
@@ -42,6 +46,8 @@ impl Default for RawSettings {
             log: RawLog::default(),
             theme: RawTheme::default(),
             names: RawNames::default(),
+            plugins: RawPlugins::default(),
+            plugin: Vec::new(),
         }
     }
 }
@@ -67,6 +73,10 @@ pub struct Settings {
     pub theme: Theme,
     /// `[names]`.
     pub names: Names,
+    /// `[plugins]`.
+    pub plugins: Plugins,
+    /// Each `[[plugin]]`, in order.
+    pub plugin: Vec<Plugin>,
 }
 
 impl Default for Settings {
@@ -80,6 +90,12 @@ impl Default for Settings {
 }
 
 impl RawSettings {
+    /// One section of each list of sections, with its defaults.
+    pub(crate) fn tables() -> Dict {
+        let plugin = Value::serialize(RawPlugin::default()).expect("plain structs serialise");
+        Dict::from([("plugin".to_owned(), plugin)])
+    }
+
     pub(crate) fn check(&self, see: &mut Checker<'_>) -> Settings {
         see.section("");
         let data_dir = see.path("data_dir", &self.data_dir).unwrap_or_default();
@@ -88,16 +104,19 @@ impl RawSettings {
         } else if data_dir.exists() && !data_dir.is_dir() {
             see.refuse("data_dir", "a folder", format_args!("the file {}", data_dir.display()));
         }
+        let plugin = plugins::check_all(&self.plugin, see);
         Settings {
             data_dir,
             server: self.server.check(see),
             tls: self.tls.check(see),
             limits: self.limits.check(see),
             storage: self.storage.check(see),
-            auth: self.auth.check(see),
+            auth: self.auth.check(see, &plugin),
             log: self.log.check(see),
             theme: self.theme.check(see),
             names: self.names.check(),
+            plugins: self.plugins.check(see),
+            plugin,
         }
     }
 }

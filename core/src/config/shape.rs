@@ -16,15 +16,48 @@ pub(crate) struct Findings {
 
 /// Compares `written` with `defaults`, which has every key. What does not fit is noted, and taken
 /// out of `written`.
-pub(crate) fn inspect(written: &mut Dict, defaults: &Dict) -> Findings {
+///
+/// A section that is empty by default takes any keys. `tables` has, for each list of sections
+/// (`[[plugin]]`), one of them with its defaults.
+pub(crate) fn inspect(written: &mut Dict, defaults: &Dict, tables: &Dict) -> Findings {
     let mut findings = Findings::default();
     let mut all = Vec::new();
     list(defaults, "", &mut all);
+    list(tables, "", &mut all);
+    written.retain(|name, value| {
+        let (Some(Value::Dict(_, item)), Value::Array(_, items)) = (tables.get(name), &mut *value)
+        else {
+            return true;
+        };
+        items.retain_mut(|value| match value {
+            Value::Dict(_, dict) => {
+                walk(dict, item, &format!("{name}."), &all, &mut findings);
+                true
+            }
+            other => {
+                let text = format!("expected sections [[{name}]], found {}", found(other));
+                findings.mistyped.push(Problem::new(name, text));
+                false
+            }
+        });
+        true
+    });
+    let lists: Dict = tables.keys().filter_map(|name| written.remove_entry(name)).collect();
+    let (lists, strange): (Dict, Dict) =
+        lists.into_iter().partition(|(_, value)| matches!(value, Value::Array(..)));
+    for (name, value) in strange {
+        let text = format!("expected sections [[{name}]], found {}", found(&value));
+        findings.mistyped.push(Problem::new(name, text));
+    }
     walk(written, defaults, "", &all, &mut findings);
+    written.extend(lists);
     findings
 }
 
 fn walk(dict: &mut Dict, defaults: &Dict, prefix: &str, all: &[String], out: &mut Findings) {
+    if defaults.is_empty() {
+        return;
+    }
     dict.retain(|name, value| {
         let path = format!("{prefix}{name}");
         let Some(default) = defaults.get(name) else {

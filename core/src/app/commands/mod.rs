@@ -8,6 +8,7 @@
 mod backup;
 mod error;
 mod groups;
+mod plugins;
 mod scan;
 mod tokens;
 mod users;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 pub use backup::BackupCommand;
 pub use error::CommandError;
 pub use groups::GroupCommand;
+pub use plugins::PluginCommand;
 pub use scan::Scanned;
 pub use tokens::{NewAppPassword, TokenCommand};
 pub use users::{NewAccount, NewQuota, UserCommand};
@@ -49,6 +51,8 @@ pub enum Command {
     },
     /// Make a backup.
     Backup(BackupCommand),
+    /// About plugins.
+    Plugin(PluginCommand),
 }
 
 /// Carries out a command. Its effects hold for the next request of a running server.
@@ -67,6 +71,7 @@ pub async fn execute(
         Command::Group(command) => groups::execute(house, command).await,
         Command::Token(command) => tokens::execute(house, command).await,
         Command::Scan { user } => scan::execute(house, user, findings).await,
+        Command::Plugin(command) => plugins::execute(house, command).await,
         Command::Backup(command) => backup::execute(house, command, findings).await,
         Command::Fsck => {
             let done = house.content.verify(&findings).await?;

@@ -1,0 +1,145 @@
+//! One loaded copy of a plugin, with what it offers as traits.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moonsail_sdk::abi::host::{CreateError, EntryFacts, Instance, PluginAuth, PluginCapabilities};
+use moonsail_sdk::abi::{self, Failure};
+
+use super::error::{Cause, PluginError};
+use super::services::Services;
+use super::{file, library};
+use crate::config::{Plugin, Plugins};
+
+/// How long an old generation may take to stop.
+const STOP: Duration = Duration::from_secs(10);
+/// How often it is looked whether an old generation is still used.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a plugin can be: the word of `provides`, and the extension's id.
+pub(super) const EXTENSIONS: [(&str, &str); 2] =
+    [("auth", abi::EXTENSION_AUTH), ("capabilities", abi::EXTENSION_CAPABILITIES)];
+
+/// A started instance.
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) facts: EntryFacts,
+    pub(super) sha256: String,
+    /// The configuration that it was made with.
+    pub(super) config: Plugin,
+    pub(super) instance: Arc<Instance>,
+    pub(super) auth: Option<PluginAuth>,
+    pub(super) capabilities: Option<PluginCapabilities>,
+}
+
+impl Generation {
+    /// Loads, checks, makes and starts one.
+    pub(super) async fn load(
+        config: &Plugin,
+        rules: Plugins,
+        number: u64,
+        run: &Path,
+        services: Services,
+    ) -> Result<Self, PluginError> {
+        let failed = {
+            let (name, path) = (config.name.clone(), config.path.clone());
+            move |cause| PluginError { name: name.clone(), path: path.clone(), cause }
+        };
+        let (wanted, run) = (config.clone(), run.to_owned());
+        let made =
+            tokio::task::spawn_blocking(move || make(&wanted, rules, number, &run, services));
+        let made = made.await.map_err(|error| {
+            let error = CreateError::Refused(error.to_string());
+            failed(Cause::Create { plugin: String::new(), error })
+        })?;
+        let (instance, facts, sha256) = made.map_err(&failed)?;
+        let instance = Arc::new(instance);
+        let plugin = described(&facts);
+        let offered: Vec<&'static str> = EXTENSIONS
+            .iter()
+            .filter(|(_, id)| instance.offers(id))
+            .map(|(word, _)| *word)
+            .collect();
+        let missing = config.provides.iter().find(|word| !offered.contains(&word.as_str()));
+        if let Some(missing) = missing.cloned() {
+            return Err(failed(Cause::NotOffered { plugin, missing, offered }));
+        }
+        if offered.is_empty() {
+            return Err(failed(Cause::Nothing { plugin }));
+        }
+        instance.start(rules.start_timeout).await.map_err(|failure: Failure| {
+            let text = match failure.code {
+                abi::CODE_TIMEOUT => format!(
+                    "no answer within {} seconds (plugins.start_timeout_secs)",
+                    rules.start_timeout.as_secs()
+                ),
+                _ => failure.message,
+            };
+            failed(Cause::Start { plugin: plugin.clone(), text })
+        })?;
+        let timeout = config.timeout;
+        let wants = |word: &str| config.provides(word);
+        Ok(Self {
+            number,
+            auth: wants("auth").then(|| PluginAuth::of(&instance, timeout)).flatten(),
+            capabilities: wants("capabilities")
+                .then(|| PluginCapabilities::of(&instance, timeout))
+                .flatten(),
+            facts,
+            sha256,
+            config: config.clone(),
+            instance,
+        })
+    }
+
+    /// The words of `provides` that it is taken for.
+    pub(super) fn offers(&self) -> Vec<&'static str> {
+        let offered = EXTENSIONS.iter().filter(|(_, id)| self.instance.offers(id));
+        offered.map(|(word, _)| *word).filter(|word| self.config.provides(word)).collect()
+    }
+
+    /// Ends a generation that was taken out of service, once all that uses it has ended.
+    pub(super) async fn retire(self: Arc<Self>) {
+        let instance = Arc::clone(&self.instance);
+        drop(self);
+        while Arc::strong_count(&instance) > 1 {
+            tokio::time::sleep(LOOK).await;
+        }
+        if let Err(failure) = instance.stop(STOP).await {
+            let plugin = instance.name();
+            tracing::warn!(plugin, %failure, "a plugin did not stop as it should");
+        }
+    }
+}
+
+/// Name and version, for messages.
+pub(super) fn described(facts: &EntryFacts) -> String {
+    format!("{} {}", facts.name, facts.version)
+}
+
+fn make(
+    config: &Plugin,
+    rules: Plugins,
+    number: u64,
+    run: &Path,
+    services: Services,
+) -> Result<(Instance, EntryFacts, String), Cause> {
+    let checked = file::check(&config.path, config.sha256.as_deref())?;
+    let copy = checked.copy(run, &format!("{}-{number}", config.name))?;
+    let (entry, facts) = library::open(&copy)?;
+    if facts.panic_aborts {
+        let plugin = described(&facts);
+        if rules.strict {
+            return Err(Cause::PanicAborts { plugin });
+        }
+        tracing::warn!(plugin, "a panic in this plugin ends the server (panic = \"abort\")");
+    }
+    let made = {
+        let services = Arc::new(services);
+        // SAFETY: checked by `library::open`, and never unloaded.
+        unsafe { Instance::create(entry.pointer(), &config.name, &config.config_json, services) }
+    };
+    let instance = made.map_err(|error| Cause::Create { plugin: described(&facts), error })?;
+    Ok((instance, facts, checked.sha256))
+}
