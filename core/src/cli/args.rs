@@ -5,6 +5,8 @@
 mod backup;
 mod plugin;
 mod scan;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 
@@ -14,11 +16,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use backup::{BackupArgs, BackupVerb, RestoreArgs, VerifyArgs};
 pub use plugin::{PluginInspect, PluginName, PluginTest, PluginVerb};
 pub use scan::ScanArgs;
+pub use token::{TokenAdd, TokenId, TokenList, TokenVerb};
+pub use user::{UserAdd, UserDelete, UserName, UserPasswd, UserQuota, UserShow, UserVerb};
 
-use super::units::{self, Expiry, Quota};
+use super::units;
 use crate::config::Overrides;
 use crate::ids::Uid;
-use crate::path::DavPath;
 
 /// What follows the list of verbs in the help.
 const AFTER_HELP: &str = "\
@@ -95,13 +98,13 @@ pub enum Verb {
     /// Validate the configuration, show what is in force, start nothing
     Check(JsonArgs),
     /// Make, show and change users
-    #[command(subcommand, after_help = USER_HELP)]
+    #[command(subcommand, after_help = user::USER_HELP)]
     User(UserVerb),
     /// Make, show and change groups
     #[command(subcommand)]
     Group(GroupVerb),
     /// Make, show and revoke app passwords: what apps and scripts log in with
-    #[command(subcommand, after_help = TOKEN_HELP)]
+    #[command(subcommand, after_help = token::TOKEN_HELP)]
     Token(TokenVerb),
     /// Verify every file against the index: sizes and checksums. Exit code 4 if something differs
     #[command(after_help = FSCK_HELP)]
@@ -119,20 +122,6 @@ pub enum Verb {
     #[command(after_help = backup::RESTORE_HELP)]
     Restore(RestoreArgs),
 }
-
-const USER_HELP: &str = "\
-Examples:
-  moonsail user add alice --admin --group family
-  pass show moonsail/bob | moonsail user add bob --quota 50GB --password-stdin
-  moonsail user quota bob unlimited
-  moonsail user list --json";
-
-const TOKEN_HELP: &str = "\
-Examples:
-  moonsail token add alice \"backup of the laptop\"
-  moonsail token add alice scanner --folder Scans --expires 90d
-  moonsail token list alice
-  moonsail token revoke alice 7";
 
 const FSCK_HELP: &str = "\
 Reads every file and changes none. May run beside the server, which then does the reading; files
@@ -153,105 +142,6 @@ pub struct PasswordArgs {
     /// Read the password from the first line of standard input instead of asking for it
     #[arg(long)]
     pub password_stdin: bool,
-}
-
-/// `moonsail user …`
-#[derive(Debug, PartialEq, Eq, Subcommand)]
-pub enum UserVerb {
-    /// Make a user
-    Add(UserAdd),
-    /// List all users
-    List(JsonArgs),
-    /// Show one user
-    Show(UserShow),
-    /// Set a new password; ends the user's browser sessions
-    Passwd(UserPasswd),
-    /// Lock a user out; files stay
-    Disable(UserName),
-    /// Let a disabled user in again
-    Enable(UserName),
-    /// Remove a user with app passwords and files; the name is never given again
-    Delete(UserDelete),
-    /// Set how much a user may store
-    Quota(UserQuota),
-}
-
-/// A user.
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct UserName {
-    /// User id
-    #[arg(value_name = "NAME", value_parser = uid)]
-    pub name: Uid,
-}
-
-/// `user delete`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct UserDelete {
-    /// User id
-    #[arg(value_name = "NAME", value_parser = uid)]
-    pub name: Uid,
-    /// Do not ask for confirmation; needed where there is no terminal
-    #[arg(long, short)]
-    pub yes: bool,
-}
-
-/// `user add`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct UserAdd {
-    /// User id: letters, digits and _ . @ -, for ever
-    #[arg(value_name = "NAME", value_parser = uid)]
-    pub name: Uid,
-    /// Name that people see; the user id if not given
-    #[arg(long, value_name = "TEXT")]
-    pub display_name: Option<String>,
-    /// Mail address
-    #[arg(long, value_name = "ADDRESS")]
-    pub email: Option<String>,
-    /// Make the user an administrator
-    #[arg(long)]
-    pub admin: bool,
-    /// How much the user may store: 10GB, 512MiB, unlimited; default_quota_bytes if not given
-    #[arg(long, value_name = "SIZE", value_parser = units::quota)]
-    pub quota: Option<Quota>,
-    /// Group to join, made if there is none; may be given several times
-    #[arg(long = "group", value_name = "GROUP")]
-    pub groups: Vec<String>,
-    #[command(flatten)]
-    /// Where the password comes from.
-    pub password: PasswordArgs,
-}
-
-/// `user show`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct UserShow {
-    /// User id
-    #[arg(value_name = "NAME", value_parser = uid)]
-    pub name: Uid,
-    #[command(flatten)]
-    /// For whom.
-    pub output: JsonArgs,
-}
-
-/// `user passwd`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct UserPasswd {
-    /// User id
-    #[arg(value_name = "NAME", value_parser = uid)]
-    pub name: Uid,
-    #[command(flatten)]
-    /// Where the password comes from.
-    pub password: PasswordArgs,
-}
-
-/// `user quota`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct UserQuota {
-    /// User id
-    #[arg(value_name = "NAME", value_parser = uid)]
-    pub name: Uid,
-    /// 10GB, 512MiB, 1.5TB, unlimited
-    #[arg(value_name = "SIZE", value_parser = units::quota)]
-    pub quota: Quota,
 }
 
 /// `moonsail group …`
@@ -301,64 +191,6 @@ pub struct GroupMember {
     pub user: Uid,
 }
 
-/// `moonsail token …`
-#[derive(Debug, PartialEq, Eq, Subcommand)]
-pub enum TokenVerb {
-    /// Make an app password and print it, once
-    Add(TokenAdd),
-    /// List the app passwords of a user
-    List(TokenList),
-    /// Make an app password void at once
-    Revoke(TokenId),
-    /// Ask the app to remove its files from the device, and make its password void
-    Wipe(TokenId),
-}
-
-/// `token add`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct TokenAdd {
-    /// User id
-    #[arg(value_name = "USER", value_parser = uid)]
-    pub user: Uid,
-    /// Name by which to recognise it later
-    #[arg(value_name = "LABEL")]
-    pub label: String,
-    /// May read and not write
-    #[arg(long)]
-    pub read_only: bool,
-    /// The one folder it may touch, below the user's files
-    #[arg(long, value_name = "PATH", value_parser = DavPath::from_decoded)]
-    pub folder: Option<DavPath>,
-    /// When it ends: 12h, 90d, 2w, or a date (2027-01-31, the end of that day in UTC)
-    #[arg(long, value_name = "WHEN", value_parser = units::expiry)]
-    pub expires: Option<Expiry>,
-    #[command(flatten)]
-    /// For whom.
-    pub output: JsonArgs,
-}
-
-/// `token list`
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct TokenList {
-    /// User id
-    #[arg(value_name = "USER", value_parser = uid)]
-    pub user: Uid,
-    #[command(flatten)]
-    /// For whom.
-    pub output: JsonArgs,
-}
-
-/// An app password.
-#[derive(Debug, PartialEq, Eq, Args)]
-pub struct TokenId {
-    /// User id
-    #[arg(value_name = "USER", value_parser = uid)]
-    pub user: Uid,
-    /// Number of the app password, as `token list` shows it
-    #[arg(value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
-    pub id: i64,
-}
-
 impl Cli {
     /// Reads the command line of the process. Help, version and wrong usage end the process.
     pub fn from_process() -> (Overrides, Verb) {
@@ -401,7 +233,9 @@ fn uid(text: &str) -> Result<Uid, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::units::{Expiry, Quota};
     use super::*;
+    use crate::path::DavPath;
 
     #[track_caller]
     fn parse(line: &str) -> (Overrides, Verb) {

@@ -80,7 +80,7 @@ fn tested(test: PluginTest) -> Exit {
             Err(exit) => return exit,
         },
     };
-    let trial = Trial { file: test.file, config_json: test.config, known };
+    let trial = Trial { file: test.file, config_json: test.plugin_config, known };
     match trial.run(&mut |line| out::line(line)) {
         Ok(true) => Exit(exit::OK),
         Ok(false) => Exit(exit::PROBLEMS),

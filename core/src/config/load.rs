@@ -81,10 +81,14 @@ pub(crate) fn load_in(flags: &Overrides, around: &Surroundings) -> Result<Loaded
     })
 }
 
-/// Every key with its default value, in the order of `server.toml`; keys of lists of sections as
-/// `plugin.name`.
+/// Every key with its default value, in the order of `server.toml`.
 pub fn defaults() -> Vec<(String, serde_json::Value)> {
-    let mut all = flat(&RawSettings::default());
+    flat(&RawSettings::default())
+}
+
+/// The same with the keys of lists of sections, as `plugin.name`: all that `server.toml` documents.
+pub fn documented() -> Vec<(String, serde_json::Value)> {
+    let mut all = defaults();
     let tables = Value::from(RawSettings::tables());
     let items = serde_json::to_value(tables).expect("plain structs serialise");
     all.retain(|(key, _)| items.get(key).is_none());

@@ -34,7 +34,7 @@ pub use cidr::Cidr;
 pub use errors::{ConfigError, ConfigErrors, Place};
 pub use layers::Overrides;
 pub use limits::Limits;
-pub use load::{Effective, Loaded, defaults, load};
+pub use load::{Effective, Loaded, defaults, documented, load};
 pub use log::{Log, LogFormat};
 pub use names::Names;
 pub(crate) use nearest::nearest;

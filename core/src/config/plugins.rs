@@ -196,6 +196,7 @@ fn resolve(value: Value, base: &Path) -> Result<Value, String> {
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the configuration")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

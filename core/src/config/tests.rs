@@ -143,7 +143,7 @@ fn unknown_keys_name_place_and_nearest_key() {
         ("max_headers = 1\n", 1, "max_headers", &["perhaps limits.max_headers is meant"]),
         ("[auth]\nfile = { paht = 'x' }\n", 2, "auth.file.paht", &["perhaps auth.file.path"]),
         ("[names]\nqqq = 1\n", 2, "names.qqq", &["remove it"]),
-        ("[[plugin]]\nid = 'x'\n", 1, "plugin", &["no such key"]),
+        ("[[plugin]]\nname = 'x'\npath = 'y'\nid = 'x'\n", 4, "plugin.id", &["no such key"]),
         ("\"a.b\" = 1\n", 1, "a.b", &["no such key"]),
     ] {
         refuses(text, line, key, words);

@@ -48,7 +48,7 @@ pub struct PluginTest {
     pub file: PathBuf,
     /// Its configuration as a JSON object; {tmp} in it stands for a new empty folder
     #[arg(long = "plugin-config", value_name = "JSON", default_value = "{}")]
-    pub config: String,
+    pub plugin_config: String,
     /// A login that an authenticator knows; its password is asked for, or read from the first line
     /// of standard input
     #[arg(long, value_name = "LOGIN")]

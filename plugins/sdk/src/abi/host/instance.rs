@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::entry::CreateError;
-use super::services::{HostServices, Shelf};
+use super::services::HostServices;
+use super::shelf::Shelf;
 use crate::BoxFuture;
 use crate::abi::ask::{Failure, ask, succeeded};
 use crate::abi::convert::{Malformed, read_struct};

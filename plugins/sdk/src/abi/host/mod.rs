@@ -8,6 +8,7 @@ mod capabilities;
 mod entry;
 mod instance;
 mod services;
+mod shelf;
 mod test_host;
 
 pub use auth::PluginAuth;
