@@ -113,8 +113,9 @@ impl Authenticator for Sample {
                 tracing::warn!(login, "asked");
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 tracing::error!("asked again");
-                self.host.counter("asked", "How often").unwrap().add(2);
-                self.host.kv().unwrap().set("last", call.request_id.as_bytes()).await.unwrap();
+                self.host.counter("asked", "How often").expect("a counter").add(2);
+                let kv = self.host.kv().expect("a store");
+                kv.set("last", call.request_id.as_bytes()).await.expect("stored");
             }
             "sleeps" => tokio::time::sleep(Duration::from_millis(3)).await,
             "disabled" => return Ok(Auth::Disabled),
@@ -145,7 +146,7 @@ impl Authenticator for Sample {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Page, AuthUnavailable> {
-        let first: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let first: usize = cursor.map_or(0, |cursor| cursor.parse().expect("a number"));
         let accounts: Vec<Account> = (first..5)
             .map(|number| Account {
                 identity: Identity {
@@ -200,7 +201,7 @@ fn call() -> Call {
 }
 
 async fn sample() -> TestHost {
-    TestHost::start::<Sample>("{}").await.unwrap()
+    TestHost::start::<Sample>("{}").await.expect("started")
 }
 
 #[tokio::test]
