@@ -158,6 +158,25 @@ pub(crate) fn ask<T: Send + 'static>(
     })
 }
 
+/// Makes a call whose answer comes before `start` returns.
+pub(crate) fn ask_now<T: Send + 'static>(
+    read: impl FnOnce(&Outcome) -> Result<T, Failure> + Send + 'static,
+    start: impl FnOnce(Done),
+) -> Result<T, Failure> {
+    let (answer, mut answered) = oneshot::channel();
+    let taker = move |outcome: Option<&Outcome>| {
+        let result = outcome.ok_or_else(|| Malformed::Missing.into()).and_then(read);
+        let _gone = answer.send(result);
+    };
+    let number = WAITING.next.fetch_add(1, Ordering::Relaxed);
+    WAITING.shelf(number).insert(number, Box::new(taker));
+    start(Done { ctx: number as usize as *mut c_void, complete: Some(complete) });
+    let late = WAITING.shelf(number).remove(&number);
+    drop(late);
+    let none = || Failure::new(CODE_INTERNAL, "it did not answer before it returned");
+    answered.try_recv().unwrap_or_else(|_| Err(none()))
+}
+
 /// Fails unless the outcome is `CODE_OK`.
 pub(crate) fn succeeded(outcome: &Outcome) -> Result<(), Failure> {
     match outcome.code {
@@ -191,5 +210,9 @@ pub(crate) fn call_info(
         request_id: Str::of(request_id),
         user: Str::option(user),
         remote_ip: Str::option(address),
+        display_name: Str::NONE,
+        base_url: Str::NONE,
+        admin: 0,
+        reserved: 0,
     }
 }

@@ -6,7 +6,7 @@ use std::ptr;
 
 use bytes::Bytes;
 
-use super::values::{Buf, Grows, Kv, KvList, List, Str, StrList};
+use super::values::{Buf, Grows, Kv, KvList, List, Outcome, Str, StrList};
 
 /// What came over the border is not what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum Malformed {
     /// A struct or list is smaller than anything that makes sense.
     #[error("a struct has an impossible size")]
     Size,
+    /// A number that stands for a word stands for none.
+    #[error("a value is of no known kind")]
+    Kind,
 }
 
 /// The size of a struct, as its first field says it.
@@ -191,6 +194,18 @@ impl List {
         Self { items: items.0.cast(), len: items.1, stride: std::mem::size_of::<T>() }
     }
 
+    /// The list that is the value of an outcome.
+    ///
+    /// # Safety
+    /// The value is null, or a list that is alive.
+    pub(crate) unsafe fn of_value(outcome: &Outcome) -> Result<Self, Malformed> {
+        if outcome.value.is_null() {
+            return Err(Malformed::Missing);
+        }
+        // SAFETY: as the caller promises.
+        Ok(unsafe { outcome.value.cast::<Self>().read_unaligned() })
+    }
+
     /// Copies of the structs, each as far as both sides know it.
     ///
     /// # Safety
@@ -305,7 +320,7 @@ impl Drop for Taken {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CallInfo, Outcome};
+    use super::super::CallInfo;
     use super::*;
 
     #[test]
@@ -352,6 +367,10 @@ mod tests {
                 request_id: Str::NONE,
                 user: Str::NONE,
                 remote_ip: Str::NONE,
+                display_name: Str::NONE,
+                base_url: Str::NONE,
+                admin: 0,
+                reserved: 0,
             },
             more: 1,
         };

@@ -38,6 +38,11 @@ impl Token {
         self.complete(code, "", 0, ptr::from_ref(value).cast());
     }
 
+    /// Answers with a message and a value.
+    pub(crate) fn said<T>(self, code: i32, message: &str, value: &T) {
+        self.complete(code, message, 0, ptr::from_ref(value).cast());
+    }
+
     /// Answers that it was done, where there is no value.
     pub(crate) fn done(self) {
         self.complete(CODE_OK, "", 0, ptr::null());

@@ -112,6 +112,14 @@ pub struct CallInfo {
     pub user: Str,
     /// Address of the client; none if unknown.
     pub remote_ip: Str,
+    /// The name of who asks, as people see it; none if nobody is logged in, or it is not told.
+    pub display_name: Str,
+    /// Base of absolute URLs without a slash at the end; none where it is not told.
+    pub base_url: Str,
+    /// 1 if who asks is an administrator; told to routes alone.
+    pub admin: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A call that goes on. The host calls `cancel` at most once and `release` exactly once, also after

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use super::offers::begin;
 use crate::abi::convert::{Malformed, read_struct, size_of};
+pub(super) use crate::abi::errors::failed;
 use crate::abi::token::Token;
-use crate::abi::{
-    CODE_INTERNAL, CODE_UNAVAILABLE, CallInfo, CapabilitiesPatch, CapabilitiesTable, Done, Op, Str,
-    UserView,
-};
+use crate::abi::{CallInfo, CapabilitiesPatch, CapabilitiesTable, Done, Op, Str, UserView};
 use crate::capabilities::{self, DynCapabilityProvider, Patch};
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 type Provider = dyn DynCapabilityProvider;
 
@@ -52,21 +50,6 @@ unsafe extern "C" fn contribute(
             },
         )
     }
-}
-
-/// Answers an [`Error`], as all younger extensions give it.
-pub(super) fn failed(error: &Error, token: Token) {
-    let code = match error.code {
-        Code::NotFound => crate::abi::CODE_NOT_FOUND,
-        Code::Invalid => crate::abi::CODE_INVALID,
-        Code::Unsupported => crate::abi::CODE_UNSUPPORTED,
-        Code::Busy => crate::abi::CODE_BUSY,
-        Code::Timeout => crate::abi::CODE_TIMEOUT,
-        Code::Cancelled => crate::abi::CODE_CANCELLED,
-        Code::Unavailable => CODE_UNAVAILABLE,
-        Code::Internal => CODE_INTERNAL,
-    };
-    token.later(code, &error.message, error.retry_after);
 }
 
 /// # Safety

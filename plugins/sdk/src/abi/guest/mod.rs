@@ -6,11 +6,16 @@
 //! they have to wait.
 
 mod auth;
+mod body;
 mod capabilities;
+mod events;
+mod hooks;
 mod host;
+mod http;
 mod instance;
 mod log;
 mod offers;
+mod preview;
 
 pub use host::{Counter, Gauge, Host, HttpReply, Kv};
 pub use instance::{Plugin, PluginError, create, entry};

@@ -6,13 +6,18 @@ use std::sync::Arc;
 
 use super::instance::Shared;
 use super::log::Scope;
-use super::{auth, capabilities};
+use super::{auth, capabilities, events, hooks, http, preview};
 use crate::abi::convert::{Malformed, read_struct};
 use crate::abi::run::{run, shielded};
 use crate::abi::token::Token;
 use crate::abi::{CODE_INVALID, CallInfo, Done, EXTENSION_AUTH, EXTENSION_CAPABILITIES, Op};
+use crate::abi::{EXTENSION_EVENTS, EXTENSION_HOOKS, EXTENSION_HTTP, EXTENSION_PREVIEW};
 use crate::auth::{Call, DynAuthenticator};
 use crate::capabilities::DynCapabilityProvider;
+use crate::events::EventSink;
+use crate::hooks::DynHooks;
+use crate::http::HttpApp;
+use crate::preview::Previewer;
 
 /// Collects what a plugin is; see [`Plugin::offer`](super::Plugin::offer).
 pub struct Offers {
@@ -67,6 +72,26 @@ impl Offers {
             provider,
             capabilities::table,
         );
+    }
+
+    /// It has a say before things happen.
+    pub fn hooks(&mut self, provider: Arc<impl DynHooks>) {
+        self.add::<_, dyn DynHooks>(EXTENSION_HOOKS, provider, hooks::table);
+    }
+
+    /// It hears of changes.
+    pub fn events(&mut self, sink: Arc<impl EventSink>) {
+        self.add::<_, dyn EventSink>(EXTENSION_EVENTS, sink, events::table);
+    }
+
+    /// It answers requests.
+    pub fn http(&mut self, app: Arc<impl HttpApp>) {
+        self.add::<_, dyn HttpApp>(EXTENSION_HTTP, app, http::table);
+    }
+
+    /// It makes small pictures of files.
+    pub fn preview(&mut self, previewer: Arc<impl Previewer>) {
+        self.add::<_, dyn Previewer>(EXTENSION_PREVIEW, previewer, preview::table);
     }
 
     /// Adds a table; `make` lays it around the offer that is to be its `this`.
@@ -135,7 +160,6 @@ where
 ///
 /// # Safety
 /// `this` is of an [`Offer<P>`] that lives.
-#[expect(dead_code, reason = "used by tables with synchronous functions")]
 pub(super) unsafe fn at_once<P: ?Sized, T>(
     this: *mut c_void,
     otherwise: T,

@@ -8,12 +8,13 @@ use super::instance::{Callee, Instance};
 use crate::BoxFuture;
 use crate::abi::ask::{Failure, call_info, succeeded};
 use crate::abi::convert::{borrowed, read_struct, size_of};
+pub(super) use crate::abi::errors::error;
 use crate::abi::{
     self, CapabilitiesPatch, CapabilitiesTable, EXTENSION_CAPABILITIES, Outcome, Str, StrList,
 };
 use crate::auth::Call;
 use crate::capabilities::{CapabilityProvider, Patch, UserView};
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 /// The provider of capabilities of a plugin.
 #[derive(Clone)]
@@ -77,19 +78,4 @@ fn patch(outcome: &Outcome) -> Result<Patch, Failure> {
     // SAFETY: the same.
     let json = unsafe { patch.json.owned() }?;
     Ok(Patch { json, ttl: Duration::from_secs(patch.ttl_seconds.into()) })
-}
-
-/// A failure as the traits of the younger extensions say it.
-pub(super) fn error(failure: Failure) -> Error {
-    let code = match failure.code {
-        abi::CODE_NOT_FOUND => Code::NotFound,
-        abi::CODE_INVALID => Code::Invalid,
-        abi::CODE_UNSUPPORTED => Code::Unsupported,
-        abi::CODE_BUSY => Code::Busy,
-        abi::CODE_TIMEOUT => Code::Timeout,
-        abi::CODE_CANCELLED => Code::Cancelled,
-        abi::CODE_UNAVAILABLE => Code::Unavailable,
-        _ => Code::Internal,
-    };
-    Error { code, message: failure.message, retry_after: failure.retry_after }
 }

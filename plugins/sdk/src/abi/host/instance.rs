@@ -11,7 +11,7 @@ use super::entry::CreateError;
 use super::services::HostServices;
 use super::shelf::Shelf;
 use crate::BoxFuture;
-use crate::abi::ask::{Failure, ask, succeeded};
+use crate::abi::ask::{Failure, ask, ask_now, succeeded};
 use crate::abi::convert::{Malformed, read_struct};
 use crate::abi::{
     Buf, CODE_INTERNAL, CODE_OK, CODE_REPLACE, Done, Grows, Op, Outcome, PluginEntry, PluginTable,
@@ -196,6 +196,20 @@ impl<T: Grows> Callee<T> {
     pub(super) fn new(instance: &Arc<Instance>, id: &str, timeout: Duration) -> Option<Self> {
         let table = instance.extension(id)?;
         Some(Self { table, instance: Arc::clone(instance), timeout })
+    }
+
+    /// Makes a call that answers before it returns; see [`ask_now`].
+    pub(super) fn ask_now<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Outcome) -> Result<R, Failure> + Send + 'static,
+        start: impl FnOnce(Done),
+    ) -> Result<R, Failure> {
+        self.instance.calls.fetch_add(1, Ordering::Relaxed);
+        let result = ask_now(read, start);
+        if result.is_err() {
+            self.instance.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        result
     }
 
     /// Begins a call; see [`ask`]. Counts it, and whether it failed by the plugin's fault.

@@ -5,8 +5,13 @@
 
 mod auth;
 mod capabilities;
+mod content;
 mod entry;
+mod events;
+mod hooks;
+mod http;
 mod instance;
+mod preview;
 mod services;
 mod shelf;
 mod test_host;
@@ -14,7 +19,11 @@ mod test_host;
 pub use auth::PluginAuth;
 pub use capabilities::PluginCapabilities;
 pub use entry::{CreateError, EntryFacts, facts};
+pub use events::PluginEvents;
+pub use hooks::PluginHooks;
+pub use http::PluginHttp;
 pub use instance::{Callee, Instance};
+pub use preview::PluginPreview;
 pub use services::{
     Figure, HostServices, HttpRequest, HttpService, KvService, MetricsService, NoServices,
     ServiceFuture,

@@ -10,7 +10,7 @@ use tracing::Level;
 use super::entry::{CreateError, facts};
 use super::instance::Instance;
 use super::services::{Figure, HostServices, KvService, MetricsService, ServiceFuture};
-use super::{PluginAuth, PluginCapabilities};
+use super::{PluginAuth, PluginCapabilities, PluginEvents, PluginHooks, PluginHttp, PluginPreview};
 use crate::abi::PluginEntry;
 use crate::abi::guest::{Plugin, create, entry};
 
@@ -118,6 +118,26 @@ impl TestHost {
     /// Its provider of capabilities.
     pub fn capabilities(&self) -> Option<PluginCapabilities> {
         PluginCapabilities::of(&self.instance, TIMEOUT)
+    }
+
+    /// Its hooks.
+    pub fn hooks(&self) -> Option<PluginHooks> {
+        PluginHooks::of(&self.instance, TIMEOUT)
+    }
+
+    /// Its event sink.
+    pub fn events(&self) -> Option<PluginEvents> {
+        PluginEvents::of(&self.instance, TIMEOUT)
+    }
+
+    /// Its routes.
+    pub fn http(&self) -> Option<PluginHttp> {
+        PluginHttp::of(&self.instance, TIMEOUT)
+    }
+
+    /// Its previewer.
+    pub fn preview(&self) -> Option<PluginPreview> {
+        PluginPreview::of(&self.instance, TIMEOUT)
     }
 
     /// The lines that it has logged: `LEVEL message key=value … [request id]`.
