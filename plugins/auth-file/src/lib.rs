@@ -18,7 +18,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use moonsail_sdk::auth::{Auth, AuthUnavailable, Authenticator, Call, Identity};
+use moonsail_sdk::auth::{
+    Abilities, Account, Auth, AuthUnavailable, Authenticator, Call, Identity, Page,
+};
 use moonsail_sdk::blocking::blocking;
 use moonsail_sdk::secret::Secret;
 use tokio::sync::Semaphore;
@@ -83,7 +85,54 @@ impl AuthFile {
     }
 }
 
+impl AuthFile {
+    /// The table, read off the event loop: the file may have changed.
+    async fn table(&self) -> Result<Arc<Table>, AuthUnavailable> {
+        let shared = self.shared.clone();
+        let table = blocking(move || Ok(shared.current())).await;
+        match table {
+            Ok(table) => table.map_err(|error| AuthUnavailable::new(error.to_string())),
+            Err(error) => Err(AuthUnavailable::new(error.to_string())),
+        }
+    }
+}
+
+/// Who is in the file may log in, and the login is all that is known.
+fn account(login: &str) -> Account {
+    let (subject, login) = (login.to_owned(), login.to_owned());
+    Account { identity: Identity { subject, login, ..Identity::default() }, enabled: true }
+}
+
 impl Authenticator for AuthFile {
+    fn abilities(&self) -> Abilities {
+        Abilities { lookup: true, list: true, ..Abilities::default() }
+    }
+
+    async fn lookup(
+        &self,
+        _call: &Call,
+        subject: &str,
+    ) -> Result<Option<Account>, AuthUnavailable> {
+        Ok(self.table().await?.find(subject).map(|_| account(subject)))
+    }
+
+    async fn find(&self, call: &Call, login: &str) -> Result<Option<Account>, AuthUnavailable> {
+        self.lookup(call, login).await
+    }
+
+    async fn list(
+        &self,
+        _call: &Call,
+        search: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page, AuthUnavailable> {
+        let table = self.table().await?;
+        let (logins, more) = table.after(cursor, search, limit);
+        let next = if more { logins.last().map(|last| (*last).to_owned()) } else { None };
+        Ok(Page { accounts: logins.into_iter().map(account).collect(), next })
+    }
+
     async fn check_password(
         &self,
         _call: &Call,

@@ -1,14 +1,15 @@
 //! The lines of an htpasswd file.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use crate::hash::Hash;
 
 /// All accounts of a file.
 #[derive(Default)]
 pub(crate) struct Table {
-    accounts: HashMap<String, (usize, Hash)>,
+    accounts: BTreeMap<String, (usize, Hash)>,
     first: Option<Hash>,
 }
 
@@ -60,6 +61,20 @@ impl Table {
         self.accounts.get(login).map(|(_, hash)| hash)
     }
 
+    /// The next `limit` logins after `last` that contain `text` in any case, in byte order, and
+    /// whether there are more.
+    pub(crate) fn after(&self, last: Option<&str>, text: &str, limit: usize) -> (Vec<&str>, bool) {
+        let wanted = text.to_lowercase();
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found = self
+            .accounts
+            .range::<str, _>((from, Bound::Unbounded))
+            .map(|(login, _)| login.as_str())
+            .filter(|login| login.to_lowercase().contains(&wanted));
+        let logins = found.by_ref().take(limit).collect();
+        (logins, found.next().is_some())
+    }
+
     /// A hash to be busy with for a login that is not there.
     pub(crate) fn any(&self) -> Option<&Hash> {
         self.first.as_ref()
@@ -69,6 +84,24 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logins_are_listed_by_pages() {
+        let hash = bcrypt::hash("x", 4).unwrap();
+        let lines: String =
+            ["bob", "Alice", "alina", "carol"].map(|login| format!("{login}:{hash}\n")).concat();
+        let table = Table::parse(lines.as_bytes()).ok().unwrap();
+        for (last, text, limit, expected, more) in [
+            (None, "", 2, vec!["Alice", "alina"], true),
+            (Some("alina"), "", 2, vec!["bob", "carol"], false),
+            (Some("carol"), "", 2, vec![], false),
+            (None, "ALI", 5, vec!["Alice", "alina"], false),
+            (None, "ali", 1, vec!["Alice"], true),
+            (None, "*", 5, vec![], false),
+        ] {
+            assert_eq!(table.after(last, text, limit), (expected, more), "{last:?} {text}");
+        }
+    }
 
     #[test]
     fn lines_are_taken_or_refused_with_their_number() {
