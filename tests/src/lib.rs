@@ -4,16 +4,18 @@
 //! starts the binary in a directory of its own, [`http`], [`http2`] and [`raw`] speak to it byte by
 //! byte, [`spec`] runs the dialogues of `spec/cases`, [`browser`] walks through login pages,
 //! [`webdriver`] drives a real browser, [`strace`] makes its system calls fail, [`mount`] gives it
-//! disks that fill up or lose their power, [`suite`] runs cases and reports them, [`tools`] finds
-//! and runs the real clients.
+//! disks that fill up or lose their power, [`slapd`] is a directory and [`delay`] a long way to it,
+//! [`suite`] runs cases and reports them, [`tools`] finds and runs the real clients.
 
 pub mod binary;
 pub mod browser;
+pub mod delay;
 pub mod http;
 pub mod http2;
 pub mod mount;
 pub mod raw;
 pub mod server;
+pub mod slapd;
 pub mod spec;
 pub mod strace;
 pub mod suite;
