@@ -305,12 +305,17 @@ fn the_core_is_tidy() {
 
 #[test]
 fn the_plugins_are_tidy() {
-    let folders = [
-        "plugins/sdk/src",
-        "plugins/auth-file/src",
-        "plugins/storage-local/src",
-        "tests/plugins/sample/src",
-    ];
+    let mut folders = Vec::new();
+    for above in ["plugins", "tests/plugins"] {
+        for entry in fs::read_dir(repository().join(above)).expect("a folder of the repository") {
+            let path = entry.expect("a readable folder").path();
+            if path.join("Cargo.toml").exists() {
+                let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+                folders.push(format!("{above}/{name}/src"));
+            }
+        }
+    }
+    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
     check(&folders, &[module_docs, length, no_unsafe, no_print]);
 }
 
