@@ -13,6 +13,7 @@
 pub mod accounts;
 #[cfg(test)]
 pub(crate) mod conformance;
+pub mod feed;
 pub mod hold;
 pub mod locks;
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub mod uploads;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::storage::DiskOp;
 
@@ -55,6 +56,7 @@ pub trait ReadTx:
     + uploads::UploadsRead
     + search::SearchRead
     + accounts::AccountsRead
+    + feed::FeedRead
 {
     /// Saves this snapshot to a new file, as an index of its own for a backup, and makes it durable:
     /// all rows, but for chunked uploads and other things that lie in the stage. Takes its time, and
@@ -76,6 +78,7 @@ pub trait WriteTx:
     + locks::LocksWrite
     + uploads::UploadsWrite
     + accounts::AccountsWrite
+    + feed::FeedWrite
 {
     /// This transaction as one to read from.
     fn as_read(&mut self) -> &mut dyn ReadTx;
@@ -108,6 +111,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Sets who carries out disk operations. Called once, at start.
     fn set_disk_sink(&self, sink: DiskSink);
+
+    /// The greatest sequence number that is committed, told anew after each commit that has a
+    /// change: it wakes those who follow the feed.
+    fn committed(&self) -> watch::Receiver<u64>;
 
     /// Facts of the installation, fixed while it runs.
     fn installation(&self) -> &Installation;

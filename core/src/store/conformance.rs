@@ -3,6 +3,7 @@
 //! An implementation gives a [`Bed`] and says [`conformance!`]; each rule is then a test of its own.
 
 pub(crate) mod accounts;
+pub(crate) mod feed;
 pub(crate) mod locks;
 pub(crate) mod nodes;
 pub(crate) mod props;
@@ -61,6 +62,12 @@ macro_rules! conformance {
                 what_was_decided_since_is_known_without_gaps,
                 nodes_are_found_by_their_tags,
                 files_that_were_not_read_are_found,
+            ],
+            feed: [
+                the_feed_tells_what_a_node_was,
+                cursors_are_kept_and_forgotten,
+                the_oldest_changes_are_forgotten_first,
+                commits_are_told_with_their_sequence_number,
             ],
             sweep: [
                 a_detached_node_frees_its_name_and_keeps_its_id,

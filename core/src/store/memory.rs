@@ -7,6 +7,7 @@
 //! kept; the other files answer, one file for each file of the port.
 
 mod accounts;
+mod feed;
 mod locks;
 mod nodes;
 mod props;
@@ -19,6 +20,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use tokio::sync::watch;
+
 use super::{DiskSink, Installation, Job, JobDone, ReadTx, Store, StoreError};
 use crate::ids::{InstanceId, random_token};
 use state::State;
@@ -28,6 +31,7 @@ pub(crate) struct Data {
     committed: Mutex<State>,
     /// Held from the start of a batch to its commit: an earlier handle may still be at work.
     writing: Mutex<()>,
+    newest: watch::Sender<u64>,
     installation: Installation,
 }
 
@@ -41,7 +45,12 @@ impl Default for Data {
             secret: hex::encode(random_token(32)),
         };
         let committed = Mutex::new(State::new(installation.era));
-        Self { committed, writing: Mutex::default(), installation }
+        Self {
+            committed,
+            writing: Mutex::default(),
+            newest: watch::Sender::default(),
+            installation,
+        }
     }
 }
 
@@ -89,6 +98,10 @@ impl Store for MemoryStore {
         assert!(self.sink.set(sink).is_ok(), "the disk sink is set once");
     }
 
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.data.newest.subscribe()
+    }
+
     fn installation(&self) -> &Installation {
         &self.data.installation
     }
@@ -133,7 +146,10 @@ fn transact(data: &Data, batch: Vec<Job>, sink: &OnceLock<DiskSink>) {
         answers.extend(done.ok().map(|done| done.finish));
     }
     let decided = std::mem::take(&mut state.decided);
+    let seq = state.seq;
     *data.committed() = state;
+    let is_new = |newest: &mut u64| std::mem::replace(newest, seq) != seq;
+    data.newest.send_if_modified(is_new);
     drop(turn);
     if let Some(sink) = sink.get()
         && !decided.is_empty()

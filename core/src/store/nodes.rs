@@ -77,6 +77,8 @@ pub enum ChangeKind {
     Deleted,
     /// Properties, times, favourite, lock or checksum.
     Properties,
+    /// A new file or folder, with all below it, as the copy of another.
+    Copied,
 }
 
 /// A row of the change feed. Written in the transaction of the change itself.

@@ -9,6 +9,7 @@
 //! stay unique because each batch reads the counter inside its transaction.
 
 mod accounts;
+mod feed;
 mod functions;
 mod locks;
 mod migrate;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch::Receiver;
 
 use super::{DiskSink, Installation, Job, ReadTx, Store, StoreError};
 use crate::clock::Clock;
@@ -187,6 +189,10 @@ impl Store for SqliteStore {
 
     fn set_disk_sink(&self, sink: DiskSink) {
         self.writer.set_disk_sink(sink);
+    }
+
+    fn committed(&self) -> Receiver<u64> {
+        self.writer.committed()
     }
 
     fn installation(&self) -> &Installation {

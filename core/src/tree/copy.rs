@@ -162,7 +162,7 @@ fn insert(
     let top = top.ok_or_else(|| TreeError::NotFound(target.path.clone()))?;
     recorder.raise_above(tx, target, stamp, signed(top.size))?;
     recorder.touch_parent(tx, parent, stamp)?;
-    recorder.log(tx, stamp, ChangeKind::Created, top.id, target, None)?;
+    recorder.log(tx, stamp, ChangeKind::Copied, top.id, target, None)?;
     let stage = made.first().map(|staged| staged.at.clone());
     let stage = stage.ok_or_else(|| TreeError::NotFound(target.path.clone()))?;
     tx.push_disk_op(&DiskOp::Publish { stage, path: target.disk_path(), replaces: None })?;

@@ -7,12 +7,15 @@ use moonsail::etag::Stamp;
 use moonsail::ids::{NodeId, Uid};
 use moonsail::storage::{DiskOp, StagePath, Tag};
 use moonsail::store::accounts::{AccountsRead, AccountsWrite, LoginFlow, Session, Token, User};
+use moonsail::store::feed::{Cursor, FeedRead, FeedWrite, Logged};
 use moonsail::store::locks::{Lock, LocksRead, LocksWrite};
 use moonsail::store::nodes::{Change, Home, Node, NodesRead, NodesWrite};
 use moonsail::store::props::{DeadProp, PropsRead, PropsWrite};
 use moonsail::store::search::{Question, SearchRead};
 use moonsail::store::uploads::{Chunk, Upload, UploadsRead, UploadsWrite};
 use moonsail::store::{DiskSink, Installation, Job, JobDone, ReadTx, Store, StoreError, WriteTx};
+
+use tokio::sync::watch;
 
 use crate::fault::{Fault, Kind, Moment};
 
@@ -54,6 +57,10 @@ impl Store for FaultyStore {
 
     fn set_disk_sink(&self, sink: DiskSink) {
         self.inner.set_disk_sink(sink);
+    }
+
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.inner.committed()
     }
 
     fn installation(&self) -> &Installation {
@@ -187,6 +194,12 @@ read! { AccountsRead:
     flow_by_login(hash: &str) -> Option<LoginFlow>;
 }
 
+read! { FeedRead:
+    feed(after: u64, limit: usize) -> Vec<Logged>;
+    cursors() -> Vec<Cursor>;
+    last_seq() -> u64;
+}
+
 impl<T: Inside> ReadTx for Faulty<T> {
     fn save_copy(&mut self, to: &std::path::Path) -> Result<(), StoreError> {
         self.around("save_copy", |inside| inside.read().save_copy(to))
@@ -246,6 +259,12 @@ write! { AccountsWrite:
     put_flow(flow: &LoginFlow) -> ();
     remove_flow(poll_hash: &str) -> ();
     remove_stale_logins(flows: i64, sessions: i64, oldest: i64) -> ();
+}
+
+write! { FeedWrite:
+    put_cursor(cursor: &Cursor) -> ();
+    remove_cursor(name: &str) -> ();
+    forget_changes(up_to: u64, limit: usize) -> usize;
 }
 
 impl WriteTx for Faulty<&mut dyn WriteTx> {

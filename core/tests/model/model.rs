@@ -235,7 +235,7 @@ impl Model {
             let new = Thing { dead: thing.dead, ..new };
             self.things.insert(format!("{to}{below}"), new);
         }
-        seen.feed.push((ChangeKind::Created, to.to_owned(), None));
+        seen.feed.push((ChangeKind::Copied, to.to_owned(), None));
         Some(seen)
     }
 

@@ -196,6 +196,7 @@ pub(crate) fn changes_are_fed_in_order(bed: &impl Bed) {
         ChangeKind::Moved,
         ChangeKind::Deleted,
         ChangeKind::Properties,
+        ChangeKind::Copied,
     ];
     let written = write(&store, move |tx| {
         let mut changes = Vec::new();
@@ -219,14 +220,14 @@ pub(crate) fn changes_are_fed_in_order(bed: &impl Bed) {
     });
     assert_eq!(read(&store, |tx| tx.changes(Stamp(0), 99)), written);
     assert_eq!(read(&store, |tx| tx.changes(written[1].stamp, 2)), written[2..4]);
-    assert_eq!(read(&store, |tx| tx.changes(written[4].stamp, 2)), []);
-    let again = written[4].clone();
+    assert_eq!(read(&store, |tx| tx.changes(written[5].stamp, 2)), []);
+    let again = written[5].clone();
     refused(&store, move |tx| tx.log_change(&again));
     // After a restore the era may be a smaller number; the feed still goes on.
-    let next = Stamp::new(0, written[4].stamp.seq() + 1);
+    let next = Stamp::new(0, written[5].stamp.seq() + 1);
     let change = Change { stamp: next, ..written[0].clone() };
     write(&store, move |tx| tx.log_change(&change));
-    let after = read(&store, |tx| tx.changes(written[4].stamp, 9));
+    let after = read(&store, |tx| tx.changes(written[5].stamp, 9));
     assert_eq!(after.iter().map(|change| change.stamp).collect::<Vec<_>>(), [next]);
 }
 

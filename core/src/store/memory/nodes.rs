@@ -162,6 +162,9 @@ impl NodesWrite for State {
     }
 
     fn log_change(&mut self, change: &Change) -> Result<(), StoreError> {
+        if let Some(node) = self.nodes.get(&change.node) {
+            self.change_folders.insert(change.stamp.seq(), node.is_folder());
+        }
         match self.changes.insert(change.stamp.seq(), change.clone()) {
             Some(_) => failed("two changes have one sequence number"),
             None => Ok(()),

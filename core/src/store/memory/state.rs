@@ -25,6 +25,10 @@ pub(super) struct State {
     pub(super) homes: BTreeMap<Uid, Home>,
     /// By sequence number.
     pub(super) changes: BTreeMap<u64, Change>,
+    /// Which of them were of a folder, which of a file.
+    pub(super) change_folders: BTreeMap<u64, bool>,
+    /// How far those have come who follow the feed.
+    pub(super) cursors: BTreeMap<String, u64>,
     pub(super) last_disk_op: i64,
     pub(super) disk_ops: BTreeMap<i64, DiskOp>,
     /// Disk operations of this batch, for the sink.
@@ -62,6 +66,8 @@ impl State {
             detached: BTreeSet::new(),
             homes: BTreeMap::new(),
             changes: BTreeMap::new(),
+            change_folders: BTreeMap::new(),
+            cursors: BTreeMap::new(),
             last_disk_op: 0,
             disk_ops: BTreeMap::new(),
             decided: Vec::new(),

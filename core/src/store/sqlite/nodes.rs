@@ -23,12 +23,13 @@ macro_rules! select_node {
 pub(super) use select_node;
 
 const KINDS: [Kind; 2] = [Kind::File, Kind::Folder];
-const CHANGE_KINDS: [ChangeKind; 5] = [
+const CHANGE_KINDS: [ChangeKind; 6] = [
     ChangeKind::Created,
     ChangeKind::Written,
     ChangeKind::Moved,
     ChangeKind::Deleted,
     ChangeKind::Properties,
+    ChangeKind::Copied,
 ];
 
 /// A node from the columns of [`select_node`].
@@ -56,7 +57,8 @@ fn home(row: &Row<'_>) -> rusqlite::Result<Home> {
     Ok(Home { owner: row.get(0)?, root: row.get(1)?, base: row.get(2)? })
 }
 
-fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+/// A change from its columns in the order of the table, from `stamp` on.
+pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
     Ok(Change {
         stamp: row.get(0)?,
         time: row.get(1)?,
@@ -314,7 +316,8 @@ impl NodesWrite for Batch<'_> {
     fn log_change(&mut self, change: &Change) -> Result<(), StoreError> {
         let kind = CHANGE_KINDS.iter().position(|kind| *kind == change.kind);
         let sql = "INSERT INTO change (seq, stamp, time, actor, origin, kind, node, owner, path, \
-                   old_path, request_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                   old_path, request_id, folder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+                   ?11, (SELECT kind FROM node WHERE id = ?7))";
         let values = params![
             signed(change.stamp.seq()),
             change.stamp,

@@ -7,8 +7,11 @@ use crate::ids::InstanceId;
 use crate::store::Installation;
 
 /// Numbered from 1 without gaps, in order. A released one is never edited.
-pub(super) const MIGRATIONS: &[(i64, &str)] =
-    &[(1, include_str!("schema/0001_start.sql")), (2, include_str!("schema/0002_outside.sql"))];
+pub(super) const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("schema/0001_start.sql")),
+    (2, include_str!("schema/0002_outside.sql")),
+    (3, include_str!("schema/0003_feed.sql")),
+];
 
 /// Greatest era: stamps hold 22 bits of it, and 0 is left to those who never had one.
 const MAX_ERA: u32 = (1 << 22) - 1;

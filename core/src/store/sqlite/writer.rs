@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::reserve::Reserve;
 use super::rows::{Rows, failure, signed, unsigned};
@@ -46,6 +47,8 @@ pub(super) struct Writer {
 struct Shared {
     sink: OnceLock<DiskSink>,
     commits: AtomicU64,
+    /// Greatest sequence number that is committed.
+    newest: watch::Sender<u64>,
 }
 
 impl Writer {
@@ -57,6 +60,9 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (queue, jobs) = channel();
         let shared = Arc::new(Shared::default());
+        let sql = "SELECT seq FROM counter";
+        let newest: i64 = conn.query_row(sql, [], |row| row.get(0)).unwrap_or_default();
+        shared.newest.send_replace(unsigned(newest));
         let mut desk = Desk { conn, jobs, era, seq: 0, shared: Arc::clone(&shared), reserve };
         let thread = thread::Builder::new().name("index".to_owned()).spawn(move || desk.work())?;
         Ok(Self { queue, thread: Mutex::new(Some(thread)), shared })
@@ -72,6 +78,11 @@ impl Writer {
         if self.shared.sink.set(sink).is_err() {
             tracing::error!("the index already has a disk sink");
         }
+    }
+
+    /// See [`crate::store::Store::committed`].
+    pub(super) fn committed(&self) -> watch::Receiver<u64> {
+        self.shared.newest.subscribe()
     }
 
     pub(super) fn commits(&self) -> u64 {
@@ -141,11 +152,15 @@ impl Desk {
         // Also after a failure: a commit whose sync failed may yet come back after a crash, so its
         // stamps are not given out again.
         let Batch { seq, ops, .. } = batch;
+        let is_new = seq != self.seq;
         self.seq = seq;
         match &outcome {
             Ok(()) => {
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 self.publish(ops);
+                if is_new {
+                    self.shared.newest.send_replace(seq);
+                }
                 self.reserve.fill();
             }
             Err(error) => {
