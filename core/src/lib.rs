@@ -15,6 +15,7 @@ pub mod proto;
 pub mod version;
 pub mod wire;
 // ports
+pub mod hooks;
 pub mod storage;
 pub mod store;
 // services
