@@ -13,8 +13,12 @@ use bytes::Bytes;
 
 use crate::BoxFuture;
 
+mod objects;
+mod place;
 mod seen;
 
+pub use objects::{Object, ObjectPage, Objects};
+pub use place::StagePath;
 pub use seen::{Seen, Survey, Unusable, Watch, WhyUnusable};
 
 /// Identifies one state of one file or folder on the storage.
@@ -24,23 +28,6 @@ pub use seen::{Seen, Survey, Unusable, Watch, WhyUnusable};
 /// folder itself and does not change when its members do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Tag(pub String);
-
-/// A place in the stage: a key from [`FileStorage::begin_stage`] and friends, or a path below the
-/// key of a staged folder (`key/sub/file.txt`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StagePath(pub String);
-
-impl StagePath {
-    /// The member `name` of a staged folder.
-    pub fn join(&self, name: &str) -> Self {
-        Self(format!("{}/{name}", self.0))
-    }
-
-    /// The key that [`FileStorage::list_stage`] lists.
-    pub fn key(&self) -> &str {
-        self.0.split('/').next().unwrap_or(&self.0)
-    }
-}
 
 /// File or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -224,7 +211,8 @@ pub enum Durability {
 /// dropped before it returns. A `finish` that fails leaves a file that was opened again, whose bytes
 /// somebody was promised before. After a failed sync or write, drop it: trying again proves nothing.
 pub trait StageFile: Send + 'static {
-    /// Its place, for a later [`FileStorage::reopen_stage`].
+    /// Its place, for a later [`FileStorage::reopen_stage`]. Its version is that of the next sync if
+    /// something was written since the last.
     fn at(&self) -> StagePath;
 
     /// Writes `data` at `offset`. Holes read as zeros.
@@ -245,7 +233,7 @@ pub trait StageFile: Send + 'static {
         durability: Durability,
     ) -> BoxFuture<'static, Result<Staged, StorageError>>;
 
-    /// Leaves the file in the stage, to be reopened later.
+    /// Leaves the file in the stage, to be reopened later. What was not synced may be lost.
     fn keep(self: Box<Self>);
 }
 
@@ -388,6 +376,14 @@ pub trait FileStorage: Send + Sync + 'static {
     /// watched.
     fn watch(&self) -> BoxFuture<'_, Result<Option<Box<dyn Watch>>, StorageError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    /// Set for a storage of objects without names, where the index alone knows what lies where. Then
+    /// a file is opened by its tag whatever the path, publishing and moving cost nothing, nobody
+    /// else changes anything, and what looks at the live tree (`stat`, `list` and what builds on
+    /// them) is an error.
+    fn objects(&self) -> Option<&dyn Objects> {
+        None
     }
 
     /// Bytes that can still be written, if the storage can tell.

@@ -9,11 +9,17 @@
 //! | `publish.rs` | [`DiskOp::Publish`] and [`DiskOp::Touch`]         |
 //! | `moves.rs`   | [`DiskOp::Move`] and [`DiskOp::Remove`]           |
 //! | `replay.rs`  | what is applied again after a crash               |
+//! | `objects.rs` | storages of objects, where the index has the names |
+//!
+//! A storage of objects ([`FileStorage::objects`]) has no live tree that could be looked at or edited
+//! from outside, and lists in its stage only what is unfinished. [`objects_suite`] runs what does not
+//! presuppose these.
 
 mod copies;
 mod live;
 mod looks;
 mod moves;
+mod objects;
 mod publish;
 mod replay;
 mod stage;
@@ -40,6 +46,15 @@ macro_rules! cases {
 }
 use cases;
 
+/// Lists those of a file's cases that hold for storages of objects as well.
+macro_rules! object_cases {
+    ($($case:ident),* $(,)?) => {
+        pub(super) const OBJECT_CASES: &[super::Case] =
+            &[$((stringify!($case), |rig| Box::pin($case(rig)))),*];
+    };
+}
+use object_cases;
+
 /// Runs all cases, each on a new, empty storage. What `make` gives beside the storage lives as long
 /// as its case: the folder that it lies in, or `()`. Needs a tokio runtime.
 ///
@@ -55,9 +70,27 @@ pub async fn files_suite<S: FileStorage, G>(make: impl Fn() -> (S, G)) {
         moves::CASES,
         replay::CASES,
     ];
+    run("files", groups.into_iter().flatten(), make).await;
+}
+
+/// The same for a storage of objects.
+///
+/// # Panics
+/// If a case fails.
+pub async fn objects_suite<S: FileStorage, G>(make: impl Fn() -> (S, G)) {
+    let groups =
+        [stage::OBJECT_CASES, copies::OBJECT_CASES, live::OBJECT_CASES, objects::OBJECT_CASES];
+    run("objects", groups.into_iter().flatten(), make).await;
+}
+
+async fn run<S: FileStorage, G>(
+    suite: &str,
+    cases: impl Iterator<Item = &Case>,
+    make: impl Fn() -> (S, G),
+) {
     let mut failed = Vec::new();
     let mut count = 0;
-    for (name, case) in groups.into_iter().flatten() {
+    for (name, case) in cases {
         let (storage, guard) = make();
         count += 1;
         if !passes(case(Rig { storage: &storage })).await {
@@ -65,7 +98,7 @@ pub async fn files_suite<S: FileStorage, G>(make: impl Fn() -> (S, G)) {
         }
         drop((storage, guard));
     }
-    report("files", count, &failed);
+    report(suite, count, &failed);
 }
 
 /// The storage under test, with the sentences that cases are made of.
@@ -182,7 +215,8 @@ impl Rig<'_> {
         let mut keys = Vec::new();
         for _ in 0..500 {
             keys = self.storage.list_stage().await.expect("list_stage");
-            if keys.len() == expected.len() && keys.iter().all(|(key, _)| expected.contains(&key)) {
+            let is_expected = |at: &StagePath| expected.iter().any(|it| it.key() == at.key());
+            if keys.len() == expected.len() && keys.iter().all(|(key, _)| is_expected(key)) {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -20,6 +20,14 @@ super::cases![
     members_of_a_folder_are_discarded_alone,
 ];
 
+super::object_cases![
+    a_copy_has_the_content_and_another_tag,
+    a_large_file_is_copied_whole,
+    a_copy_does_not_follow_its_source,
+    a_staged_file_is_copied_within_the_stage,
+    a_folder_that_is_there_is_a_success,
+];
+
 async fn a_copy_has_the_content_and_another_tag(rig: Rig<'_>) {
     for content in ["", "hello"] {
         let path = format!("from-{content}");

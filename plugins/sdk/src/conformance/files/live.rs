@@ -24,6 +24,13 @@ super::cases![
     syncing_anything_works,
 ];
 
+super::object_cases![
+    ranges_are_read,
+    ranges_of_a_large_file_are_read,
+    an_open_file_stays_what_it_was,
+    free_space_is_told_or_unknown,
+];
+
 async fn the_root_is_an_empty_folder(rig: Rig<'_>) {
     rig.check(&[]).await;
     let root = rig.storage.stat("").await.expect("stat").expect("the root is there");

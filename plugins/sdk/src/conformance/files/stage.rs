@@ -34,12 +34,47 @@ super::cases![
     many_write_at_once,
 ];
 
+super::object_cases![
+    a_small_file_is_read_back,
+    an_empty_small_file_is_a_file,
+    both_durabilities_write_the_same,
+    every_small_file_has_its_own_key_and_tag,
+    written_parts_are_joined,
+    parts_come_in_any_order,
+    a_part_may_be_written_twice,
+    holes_read_as_zeros,
+    an_unwritten_file_is_empty,
+    finish_cuts,
+    finish_extends_with_zeros,
+    a_wrong_size_hint_does_not_matter,
+    an_absurd_offset_is_an_error,
+    what_was_written_is_read_before_it_is_finished,
+    sync_changes_nothing,
+    dropping_removes,
+    dropping_a_started_finish_leaves_nothing_or_all,
+    kept_files_stay_and_go_on,
+    reopening_and_dropping_removes,
+    a_finish_that_fails_leaves_only_what_was_kept_before,
+    reopening_nothing_is_not_found,
+    opening_nothing_staged_is_not_found,
+    many_write_at_once,
+];
+
 async fn begin(rig: Rig<'_>) -> Box<dyn StageFile> {
     rig.storage.begin_stage(None).await.expect("begin_stage")
 }
 
 async fn write(file: &mut Box<dyn StageFile>, offset: u64, content: &str) {
     file.write_at(offset, bytes(content)).await.expect("write_at");
+}
+
+/// Leaves a file in the stage, with all that was written, and gives its place.
+async fn keep(mut file: Box<dyn StageFile>) -> StagePath {
+    let at = file.at();
+    file.sync().await.expect("sync");
+    assert_eq!(file.at(), at, "what was synced has the place that it was to have");
+    file.keep();
+    at
 }
 
 /// Finishes a file and compares what it holds.
@@ -190,16 +225,15 @@ async fn dropping_a_started_finish_leaves_nothing_or_all(rig: Rig<'_>) {
 
 async fn kept_files_stay_and_go_on(rig: Rig<'_>) {
     let mut file = begin(rig).await;
-    let at = file.at();
     write(&mut file, 0, "abc").await;
-    file.keep();
+    let mut at = keep(file).await;
     rig.stage_becomes(&[&at]).await;
     for round in 0..3 {
         let mut file = rig.storage.reopen_stage(&at).await.expect("reopen_stage");
         assert_eq!(file.at(), at);
         assert_eq!(file.read_at(0, 3).await.expect("read_at"), "abc");
         write(&mut file, 3 + round, "d").await;
-        file.keep();
+        at = keep(file).await;
     }
     let file = rig.storage.reopen_stage(&at).await.expect("reopen_stage");
     finish(rig, file, 6, "abcddd").await;
@@ -207,9 +241,7 @@ async fn kept_files_stay_and_go_on(rig: Rig<'_>) {
 }
 
 async fn reopening_and_dropping_removes(rig: Rig<'_>) {
-    let file = begin(rig).await;
-    let at = file.at();
-    file.keep();
+    let at = keep(begin(rig).await).await;
     drop(rig.storage.reopen_stage(&at).await.expect("reopen_stage"));
     rig.stage_becomes(&[]).await;
 }
@@ -217,9 +249,8 @@ async fn reopening_and_dropping_removes(rig: Rig<'_>) {
 async fn a_finish_that_fails_leaves_only_what_was_kept_before(rig: Rig<'_>) {
     let fresh = begin(rig).await;
     let mut kept = begin(rig).await;
-    let at = kept.at();
     write(&mut kept, 0, "abc").await;
-    kept.keep();
+    let at = keep(kept).await;
     let reopened = rig.storage.reopen_stage(&at).await.expect("reopen_stage");
     for file in [fresh, reopened] {
         // No file can be so long.
