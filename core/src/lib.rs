@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 pub mod etag;
+pub mod heap;
 pub mod ids;
 pub mod names;
 pub mod pages;

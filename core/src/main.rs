@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    moonsail::heap::settle();
     moonsail::cli::main()
 }

@@ -19,7 +19,7 @@ use source::{Token, paths, test_modules, tokens};
 /// Longest file, in lines outside of tests. A longer one holds two ideas: name the second.
 const MAX_LINES: usize = 400;
 /// Folders below the repository that may hold `unsafe`.
-const UNSAFE_ALLOWED: [&str; 2] = ["core/src/ext/", "plugins/sdk/src/abi/"];
+const UNSAFE_ALLOWED: [&str; 3] = ["core/src/ext/", "core/src/heap.rs", "plugins/sdk/src/abi/"];
 
 /// Who may know whom on one floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ const FLOORS: [(&str, Neighbours, &[&str]); 6] = [
     (
         "ground",
         Neighbours::Friends,
-        &["proto", "config", "path", "etag", "clock", "ids", "names", "wire", "version"],
+        &["proto", "config", "path", "etag", "clock", "heap", "ids", "names", "wire", "version"],
     ),
     ("ports", Neighbours::Friends, &["storage", "store", "hooks"]),
     (
