@@ -223,7 +223,7 @@ fn authenticator(
 ) -> Result<Arc<dyn DynAuthenticator>, StartError> {
     let name = id.strip_prefix("plugin:").unwrap_or(id);
     match plugins.find(name) {
-        Some(slot) if slot.has_auth() => Ok(Arc::clone(slot) as _),
+        Some(slot) if slot.offers("auth") => Ok(Arc::clone(slot) as _),
         _ => {
             let plugin = settings.plugin.iter().find(|plugin| plugin.name == name);
             let path = plugin.map(|plugin| plugin.path.clone()).unwrap_or_default();

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moonsail_sdk::abi::host::{CreateError, EntryFacts, Instance, PluginAuth, PluginCapabilities};
+use moonsail_sdk::abi::host::{
+    CreateError, EntryFacts, Instance, PluginAuth, PluginCapabilities, PluginEvents, PluginHooks,
+    PluginHttp, PluginPreview,
+};
 use moonsail_sdk::abi::{self, Failure};
 
 use super::error::{Cause, PluginError};
@@ -18,8 +21,41 @@ const STOP: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a plugin can be: the word of `provides`, and the extension's id.
-pub(super) const EXTENSIONS: [(&str, &str); 2] =
-    [("auth", abi::EXTENSION_AUTH), ("capabilities", abi::EXTENSION_CAPABILITIES)];
+pub(super) const EXTENSIONS: [(&str, &str); 6] = [
+    ("auth", abi::EXTENSION_AUTH),
+    ("capabilities", abi::EXTENSION_CAPABILITIES),
+    ("hooks", abi::EXTENSION_HOOKS),
+    ("events", abi::EXTENSION_EVENTS),
+    ("http", abi::EXTENSION_HTTP),
+    ("preview", abi::EXTENSION_PREVIEW),
+];
+
+/// What an instance is taken for, as traits. Each keeps it alive.
+#[derive(Default)]
+pub(super) struct Offered {
+    pub(super) auth: Option<PluginAuth>,
+    pub(super) capabilities: Option<PluginCapabilities>,
+    pub(super) hooks: Option<PluginHooks>,
+    pub(super) events: Option<PluginEvents>,
+    pub(super) http: Option<PluginHttp>,
+    pub(super) preview: Option<PluginPreview>,
+}
+
+impl Offered {
+    fn of(instance: &Arc<Instance>, config: &Plugin) -> Self {
+        let timeout = config.timeout;
+        let wants = |word: &str| config.provides(word);
+        Self {
+            auth: PluginAuth::of(instance, timeout).filter(|_| wants("auth")),
+            capabilities: PluginCapabilities::of(instance, timeout)
+                .filter(|_| wants("capabilities")),
+            hooks: PluginHooks::of(instance, timeout).filter(|_| wants("hooks")),
+            events: PluginEvents::of(instance, timeout).filter(|_| wants("events")),
+            http: PluginHttp::of(instance, timeout).filter(|_| wants("http")),
+            preview: PluginPreview::of(instance, timeout).filter(|_| wants("preview")),
+        }
+    }
+}
 
 /// A started instance.
 pub(super) struct Generation {
@@ -29,8 +65,7 @@ pub(super) struct Generation {
     /// The configuration that it was made with.
     pub(super) config: Plugin,
     pub(super) instance: Arc<Instance>,
-    pub(super) auth: Option<PluginAuth>,
-    pub(super) capabilities: Option<PluginCapabilities>,
+    pub(super) offered: Offered,
 }
 
 impl Generation {
@@ -78,14 +113,9 @@ impl Generation {
             };
             failed(Cause::Start { plugin: plugin.clone(), text })
         })?;
-        let timeout = config.timeout;
-        let wants = |word: &str| config.provides(word);
         Ok(Self {
             number,
-            auth: wants("auth").then(|| PluginAuth::of(&instance, timeout)).flatten(),
-            capabilities: wants("capabilities")
-                .then(|| PluginCapabilities::of(&instance, timeout))
-                .flatten(),
+            offered: Offered::of(&instance, config),
             facts,
             sha256,
             config: config.clone(),
