@@ -15,6 +15,7 @@ pub mod accounts;
 pub(crate) mod conformance;
 pub mod feed;
 pub mod hold;
+pub mod kv;
 pub mod locks;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -57,6 +58,7 @@ pub trait ReadTx:
     + search::SearchRead
     + accounts::AccountsRead
     + feed::FeedRead
+    + kv::KvRead
 {
     /// Saves this snapshot to a new file, as an index of its own for a backup, and makes it durable:
     /// all rows, but for chunked uploads and other things that lie in the stage. Takes its time, and
@@ -79,6 +81,7 @@ pub trait WriteTx:
     + uploads::UploadsWrite
     + accounts::AccountsWrite
     + feed::FeedWrite
+    + kv::KvWrite
 {
     /// This transaction as one to read from.
     fn as_read(&mut self) -> &mut dyn ReadTx;

@@ -142,8 +142,8 @@ impl House {
         folder.refuse_unfinished()?;
         let clock = Clock::system();
         lost_index::prepare(&folder, &clock)?;
-        let plugins = open_plugins(&folder, settings).await?;
         let store = open_index(&folder, settings, &clock)?;
+        let plugins = open_plugins(&folder, settings, &store).await?;
         let storage = open_storage(&folder)?;
         let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
         let sink = Arc::clone(&publisher);
@@ -262,9 +262,11 @@ fn open_storage(folder: &DataFolder) -> Result<Arc<dyn FileStorage>, StartError>
 async fn open_plugins(
     folder: &DataFolder,
     settings: &Settings,
+    store: &Arc<dyn Store>,
 ) -> Result<Arc<Plugins>, StartError> {
     let run = folder.path().join("plugins");
-    Ok(Arc::new(Plugins::load(&settings.plugin, settings.plugins, &run).await?))
+    let plugins = Plugins::load(&settings.plugin, settings.plugins, &run, store);
+    Ok(Arc::new(plugins.await?))
 }
 
 fn open_auth(

@@ -59,6 +59,7 @@ pub async fn serve(
     let net_metrics = NetMetrics::default();
     metrics.register(|registry| net_metrics.register(registry));
     metrics.register(|registry| house.outside_metrics.register(registry));
+    metrics.register(|registry| house.plugins.register(registry));
     let for_admin = Inherited { plain: std::mem::take(&mut given.admin), ..Inherited::default() };
     let server = Server::bind_or_take(settings::net(settings), given, Some(&certs), net_metrics)?;
     let mut admin = start_admin(&house, settings, for_admin, metrics.clone());

@@ -4,6 +4,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod feed;
+pub(crate) mod kv;
 pub(crate) mod locks;
 pub(crate) mod nodes;
 pub(crate) mod props;
@@ -68,6 +69,10 @@ macro_rules! conformance {
                 cursors_are_kept_and_forgotten,
                 the_oldest_changes_are_forgotten_first,
                 commits_are_told_with_their_sequence_number,
+            ],
+            kv: [
+                each_instance_has_its_own_keys,
+                keys_are_listed_by_their_beginning,
             ],
             sweep: [
                 a_detached_node_frees_its_name_and_keeps_its_id,

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod feed;
+mod kv;
 mod locks;
 mod nodes;
 mod props;

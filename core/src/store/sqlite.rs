@@ -11,6 +11,7 @@
 mod accounts;
 mod feed;
 mod functions;
+mod kv;
 mod locks;
 mod migrate;
 mod nodes;

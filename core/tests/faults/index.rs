@@ -8,6 +8,7 @@ use moonsail::ids::{NodeId, Uid};
 use moonsail::storage::{DiskOp, StagePath, Tag};
 use moonsail::store::accounts::{AccountsRead, AccountsWrite, LoginFlow, Session, Token, User};
 use moonsail::store::feed::{Cursor, FeedRead, FeedWrite, Logged};
+use moonsail::store::kv::{KvRead, KvWrite};
 use moonsail::store::locks::{Lock, LocksRead, LocksWrite};
 use moonsail::store::nodes::{Change, Home, Node, NodesRead, NodesWrite};
 use moonsail::store::props::{DeadProp, PropsRead, PropsWrite};
@@ -200,6 +201,11 @@ read! { FeedRead:
     last_seq() -> u64;
 }
 
+read! { KvRead:
+    kv(instance: &str, key: &str) -> Option<Vec<u8>>;
+    kv_keys(instance: &str, prefix: &str, after: &str, limit: usize) -> Vec<String>;
+}
+
 impl<T: Inside> ReadTx for Faulty<T> {
     fn save_copy(&mut self, to: &std::path::Path) -> Result<(), StoreError> {
         self.around("save_copy", |inside| inside.read().save_copy(to))
@@ -218,6 +224,11 @@ write! { NodesWrite:
     push_disk_op(op: &DiskOp) -> i64;
     disk_ops_done(ids: &[i64]) -> ();
     retag(from: &Tag, to: &Tag) -> ();
+}
+
+write! { KvWrite:
+    put_kv(instance: &str, key: &str, value: &[u8]) -> ();
+    remove_kv(instance: &str, key: &str) -> ();
 }
 
 write! { PropsWrite:

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use super::client::HttpClient;
 use super::error::{Cause, PluginError};
+use super::figures::{Figures, Shown};
 use super::file;
 use super::generation::{Generation, described};
+use super::kv::Kv;
 use super::services::Services;
 use super::slot::Slot;
 use crate::config::{self, nearest};
+use crate::store::Store;
 
 /// Generations of one process after which a restart is advised: each keeps about 0.7 MiB.
 const MANY: u64 = 50;
@@ -28,6 +33,10 @@ pub struct Plugins {
     loaded: AtomicU64,
     /// One reload at a time.
     reloading: Mutex<()>,
+    /// The index, where plugins keep what they must remember.
+    store: Arc<dyn Store>,
+    figures: Figures,
+    client: Arc<HttpClient>,
 }
 
 /// A plugin in service, for the administrator.
@@ -64,6 +73,7 @@ impl Plugins {
         plugins: &[config::Plugin],
         rules: config::Plugins,
         run: &Path,
+        store: &Arc<dyn Store>,
     ) -> Result<Self, PluginError> {
         file::clean(run);
         let mut all = Self {
@@ -72,6 +82,9 @@ impl Plugins {
             run: run.to_owned(),
             loaded: AtomicU64::new(0),
             reloading: Mutex::new(()),
+            store: Arc::clone(store),
+            figures: Figures::default(),
+            client: Arc::default(),
         };
         for plugin in plugins {
             match all.generation(plugin).await {
@@ -93,8 +106,22 @@ impl Plugins {
 
     async fn generation(&self, plugin: &config::Plugin) -> Result<Generation, PluginError> {
         let number = self.loaded.fetch_add(1, Ordering::Relaxed) + 1;
-        let services = Services { instance: plugin.name.clone(), ..Services::default() };
+        let services = Services {
+            instance: plugin.name.clone(),
+            metrics: Some(Arc::new(self.figures.of(&plugin.name))),
+            kv: Some(Arc::new(Kv {
+                instance: format!("plugin:{}", plugin.name).into(),
+                store: Arc::clone(&self.store),
+            })),
+            http: Some(Arc::clone(&self.client) as _),
+        };
         Generation::load(plugin, self.rules, number, &self.run, services).await
+    }
+
+    /// Shows what they count, and what is counted of them.
+    pub fn register(&self, registry: &mut Registry) {
+        let slots = self.slots.iter().map(Arc::downgrade).collect();
+        Shown { figures: self.figures.clone(), slots }.register(registry);
     }
 
     /// All of them, in the order of `server.toml`.

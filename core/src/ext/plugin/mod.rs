@@ -7,9 +7,12 @@
 //! What crosses the border lives in the SDK (`moonsail_sdk::abi`); here are the checks of the file,
 //! loading, and the services that the server gives to its plugins.
 
+mod client;
 mod error;
+mod figures;
 mod file;
 mod generation;
+mod kv;
 mod library;
 mod list;
 mod services;

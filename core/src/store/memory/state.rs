@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) change_folders: BTreeMap<u64, bool>,
     /// How far those have come who follow the feed.
     pub(super) cursors: BTreeMap<String, u64>,
+    pub(super) kv: BTreeMap<(String, String), Vec<u8>>,
     pub(super) last_disk_op: i64,
     pub(super) disk_ops: BTreeMap<i64, DiskOp>,
     /// Disk operations of this batch, for the sink.
@@ -68,6 +69,7 @@ impl State {
             changes: BTreeMap::new(),
             change_folders: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            kv: BTreeMap::new(),
             last_disk_op: 0,
             disk_ops: BTreeMap::new(),
             decided: Vec::new(),

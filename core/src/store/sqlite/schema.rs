@@ -11,6 +11,7 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("schema/0001_start.sql")),
     (2, include_str!("schema/0002_outside.sql")),
     (3, include_str!("schema/0003_feed.sql")),
+    (4, include_str!("schema/0004_kv.sql")),
 ];
 
 /// Greatest era: stamps hold 22 bits of it, and 0 is left to those who never had one.

@@ -46,6 +46,11 @@ impl Slot {
         self.current().is_some_and(|generation| generation.offers().contains(&word))
     }
 
+    /// Calls of the generation of the moment, and how many failed by its fault.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        self.current().map_or((0, 0), |generation| generation.instance.counts())
+    }
+
     /// What `choose` takes of the generation of the moment; it keeps its plugin alive.
     fn part<T: Clone>(&self, choose: impl FnOnce(&Offered) -> &Option<T>) -> Option<T> {
         self.current().and_then(|generation| choose(&generation.offered).clone())
