@@ -25,7 +25,7 @@ pub struct PreviewTypes {
     pub reserved: u32,
     /// The largest file in bytes; larger ones are not given to it.
     pub max_bytes: u64,
-    /// Media types in lower case: `image/png`, or all of a kind: `image/*`.
+    /// Media types in lower case: `image/png`, or all of a kind: `image/` and a star.
     pub media: StrList,
 }
 

@@ -1,0 +1,66 @@
+//! Written by `header.rs` from the sources: all fields of all structs.
+
+use moonsail_sdk::abi::*;
+
+pub(crate) struct Layout {
+    pub(crate) name: &'static str,
+    pub(crate) size: usize,
+    pub(crate) fields: Vec<(&'static str, usize)>,
+}
+
+macro_rules! of {
+    ($name:ident: $($field:ident)*) => {
+        Layout {
+            name: stringify!($name),
+            size: size_of::<$name>(),
+            fields: vec![$((stringify!($field), std::mem::offset_of!($name, $field))),*],
+        }
+    };
+}
+
+#[rustfmt::skip]
+pub(crate) fn all() -> Vec<Layout> {
+    vec![
+        of!(Identity: size has_quota quota subject login display_name email groups),
+        of!(Account: size enabled identity),
+        of!(AccountPage: size reserved accounts next),
+        of!(AuthTable: size reserved this check_password check_token lookup find list set_password explain),
+        of!(UserView: size admin id display_name email groups),
+        of!(CapabilitiesPatch: size ttl_seconds json),
+        of!(CapabilitiesTable: size reserved this contribute),
+        of!(PluginEntry: magic size abi_major abi_minor flags name version sdk build config_schema create),
+        of!(PluginTable: size reserved this get_extension start stop destroy),
+        of!(HostTable: size abi_major abi_minor this server_name server_version log_enabled log get_extension),
+        of!(FeedEvent: size kind seq time_millis node bytes has_bytes reserved name actor origin owner path old_path etag request_id),
+        of!(EventsTable: size reserved this interest deliver),
+        of!(HookInterest: size priority on_error reserved event),
+        of!(HookField: size kind name number text texts),
+        of!(HookEvent: size reserved name fields content content_size read_content),
+        of!(HookAnswer: size status fields headers body),
+        of!(HooksTable: size reserved this interest before),
+        of!(HttpRoute: size access max_body method pattern),
+        of!(HttpHead: size route method path query params fields),
+        of!(HttpReplyHead: size status fields length has_length reserved body stream),
+        of!(HttpAppTable: size reserved this routes handle),
+        of!(PreviewTypes: size reserved max_bytes media),
+        of!(PreviewWanted: size mode bytes width height media_type),
+        of!(PreviewPicture: size reserved media_type bytes),
+        of!(PreviewTable: size reserved this types render),
+        of!(BlockingTable: size reserved this run),
+        of!(MetricsTable: size reserved this counter gauge add set),
+        of!(KvTable: size reserved this get set remove list),
+        of!(HttpTable: size reserved this send),
+        of!(HttpAnswer: size status headers body),
+        of!(Stream: size reserved next close),
+        of!(Str: ptr len),
+        of!(StrList: items len),
+        of!(List: items len stride),
+        of!(Kv: key value),
+        of!(KvList: items len),
+        of!(Buf: ptr len owner release),
+        of!(Done: ctx complete),
+        of!(Outcome: size code message retry_after_ms reserved value),
+        of!(CallInfo: size timeout_ms request_id user remote_ip display_name base_url admin reserved),
+        of!(Op: size reserved cancel release),
+    ]
+}
