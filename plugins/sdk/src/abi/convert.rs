@@ -134,6 +134,10 @@ impl StrList {
         if self.items.is_null() {
             return Ok(None);
         }
+        if self.len == 0 {
+            // At whatever address.
+            return Ok(Some(Vec::new()));
+        }
         // SAFETY: as the caller promises.
         let texts = unsafe { std::slice::from_raw_parts(self.items, self.len) };
         // SAFETY: the same.
@@ -170,7 +174,7 @@ impl KvList {
     /// # Errors
     /// [`Malformed::Text`] if a key is no text.
     pub unsafe fn owned(self) -> Result<Vec<(String, Vec<u8>)>, Malformed> {
-        if self.items.is_null() {
+        if self.items.is_null() || self.len == 0 {
             return Ok(Vec::new());
         }
         // SAFETY: as the caller promises.
@@ -254,6 +258,9 @@ pub unsafe fn read_struct<T: Grows>(at: *const c_void) -> Result<T, Malformed> {
     }
     let mut value = MaybeUninit::<T>::zeroed();
     let known = size.min(std::mem::size_of::<T>());
+    // All of them hold a pointer or 64 bits, so an honest size is a multiple of their alignment. Of
+    // another one no half of a pointer is taken.
+    let known = known - known % std::mem::align_of::<T>();
     // SAFETY: `known` bytes can be read by the caller's promise and written, since `T` has as many.
     unsafe { ptr::copy_nonoverlapping(at.cast::<u8>(), value.as_mut_ptr().cast::<u8>(), known) };
     // SAFETY: all zero is a value of a type that grows, and so is what the other side has written.
@@ -333,7 +340,9 @@ mod tests {
             reserved: 0,
             value: ptr::null(),
         };
-        for (size, code, retry) in [(size_of::<Outcome>(), 7, 9), (8, 7, 0), (4096, 7, 9)] {
+        for (size, code, retry) in
+            [(size_of::<Outcome>(), 7, 9), (8, 7, 0), (15, 7, 0), (4096, 7, 9)]
+        {
             let mut bytes = [0u64; 512];
             let other = Outcome { size, ..whole };
             // SAFETY: the array is larger than the struct.
