@@ -161,11 +161,11 @@ async fn all_closed(which: usize) {
 }
 
 /// Counts down, one piece each; then ends, fails, hangs or panics.
-struct Numbers(u32, &'static str, #[expect(dead_code, reason = "dropped with it")] Counted);
+struct Numbers(u32, String, #[expect(dead_code, reason = "dropped with it")] Counted);
 
 impl Numbers {
-    fn boxed(from: u32, then: &'static str, which: usize) -> Box<dyn ByteStream> {
-        Box::new(Self(from, then, Counted::new(which)))
+    fn boxed(from: u32, then: &str, which: usize) -> Box<dyn ByteStream> {
+        Box::new(Self(from, then.to_owned(), Counted::new(which)))
     }
 }
 
@@ -180,7 +180,7 @@ impl ByteStream for Numbers {
                 self.0 = left;
                 return Ok(Some(piece.into()));
             }
-            match self.1 {
+            match self.1.as_str() {
                 "fails" => Err(StreamError::Failed("disk".to_owned())),
                 "is cut" => Err(StreamError::Cut),
                 "is large" => Err(StreamError::TooLarge),
@@ -246,7 +246,7 @@ impl HttpApp for Sample {
                     Answer::streamed(200, "", Box::new(Logging(stream)))
                 }
                 then => {
-                    let then: &'static str = then.trim_start_matches("/then ").to_owned().leak();
+                    let then = then.trim_start_matches("/then ");
                     Answer {
                         length: Some(9),
                         ..Answer::streamed(200, "", Numbers::boxed(3, then, 0))
