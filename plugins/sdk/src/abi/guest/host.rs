@@ -48,6 +48,11 @@ impl Host {
         Ok(Self(Arc::new(Inner { table })))
     }
 
+    /// Whether both are one host.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Name of the server.
     pub fn server_name(&self) -> String {
         // SAFETY: lives as long as the table.

@@ -94,6 +94,7 @@ struct Instance<P> {
     offers: Offers,
     shared: Arc<Shared>,
     runtime: Runtime,
+    living: log::Living,
 }
 
 /// The SDK's own part of a configuration.
@@ -169,7 +170,7 @@ fn make<P: Plugin>(host: Host, name: &str, config: &str) -> Result<*mut PluginTa
     let own = own.unwrap_or_else(|| serde_json::json!({}));
     let own: RuntimeConfig = typed(own, "runtime")?;
     let config: P::Config = typed(config, "")?;
-    log::subscribe(&host);
+    let living = log::subscribe(&host);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(own.workers.clamp(1, 64))
         .thread_name(format!("plugin-{name}"))
@@ -199,7 +200,8 @@ fn make<P: Plugin>(host: Host, name: &str, config: &str) -> Result<*mut PluginTa
         stop: Some(stop::<P>),
         destroy: Some(destroy::<P>),
     };
-    let instance = Box::into_raw(Box::new(Instance { table, plugin, offers, shared, runtime }));
+    let instance =
+        Box::into_raw(Box::new(Instance { table, plugin, offers, shared, runtime, living }));
     // SAFETY: just made.
     unsafe {
         (*instance).table.this = instance.cast();
@@ -250,14 +252,14 @@ unsafe extern "C" fn destroy<P: Plugin>(this: *mut c_void) {
     // SAFETY: the host calls it last, and once.
     let instance = unsafe { Box::from_raw(this.cast::<Instance<P>>()) };
     shielded((), || {
-        let Instance { plugin, offers, shared, runtime, .. } = *instance;
+        let Instance { plugin, offers, shared, runtime, living, .. } = *instance;
         {
             // What holds timers and sockets of the runtime looks for it when it is dropped.
             let _entered = runtime.enter();
             drop((offers, plugin));
         }
         shut_down(runtime);
-        drop(shared);
+        drop((shared, living));
     });
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::pin::Pin;
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use tracing::field::{Field, Visit};
@@ -23,17 +23,32 @@ thread_local! {
     static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
 }
 
-/// Who gets what is logged outside of any call.
-static FIRST: OnceLock<Host> = OnceLock::new();
+/// The hosts of all instances of this library. The first one gets what is logged outside of any call.
+/// Whoever uses it there holds the lock meanwhile: a host's table is gone once its instance is.
+static LIVING: RwLock<Vec<Host>> = RwLock::new(Vec::new());
 static SUBSCRIBED: Once = Once::new();
+
+/// A host that may be logged to; dropped before its instance is gone.
+pub(super) struct Living(Host);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        let mut living = LIVING.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = living.iter().position(|host| host.is(&self.0)) {
+            living.remove(index);
+        }
+    }
+}
 
 /// Sends the library's log lines to hosts. In a binary that has a subscriber already (a test, a server
 /// with the plugin linked in) that one stays.
-pub(super) fn subscribe(host: &Host) {
+#[must_use]
+pub(super) fn subscribe(host: &Host) -> Living {
     SUBSCRIBED.call_once(|| {
         let _there_is_one = tracing::subscriber::set_global_default(ToHost);
     });
-    let _first = FIRST.set(host.clone());
+    LIVING.write().unwrap_or_else(PoisonError::into_inner).push(host.clone());
+    Living(host.clone())
 }
 
 /// The request id of the call that runs in this thread; empty if none.
@@ -87,15 +102,19 @@ impl<F: Future> Future for Wrapped<F> {
 struct ToHost;
 
 impl ToHost {
-    fn scope() -> Option<Scope> {
-        let current = CURRENT.with_borrow(Clone::clone);
-        current.or_else(|| FIRST.get().map(|host| Scope::new(host, "")))
+    /// Gives `with` the host and the request of the call, or the first host and none.
+    fn scope<T>(with: impl FnOnce(&Host, &str) -> T) -> Option<T> {
+        if let Some(scope) = CURRENT.with_borrow(Clone::clone) {
+            return Some(with(&scope.host, &scope.request_id));
+        }
+        let living = LIVING.read().unwrap_or_else(PoisonError::into_inner);
+        living.first().map(|host| with(host, ""))
     }
 }
 
 impl Subscriber for ToHost {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        Self::scope().is_some_and(|scope| scope.host.is_logged(*metadata.level()))
+        Self::scope(|host, _| host.is_logged(*metadata.level())).unwrap_or(false)
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -107,11 +126,12 @@ impl Subscriber for ToHost {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let Some(scope) = Self::scope() else { return };
         let mut line = Line::default();
         event.record(&mut line);
         let level = *event.metadata().level();
-        scope.host.log(level, &line.message, &line.fields, &scope.request_id);
+        let _nobody = Self::scope(|host, request_id| {
+            host.log(level, &line.message, &line.fields, request_id);
+        });
     }
 
     fn enter(&self, _: &Id) {}
