@@ -117,21 +117,7 @@ pub trait BlobStorage: Send + Sync + 'static {
     /// The same as one piece, for ranges that fit into memory.
     fn get(&self, key: &str, offset: u64, len: u64) -> BoxFuture<'_, Result<Bytes, StorageError>> {
         let opening = self.open(key, offset, len);
-        Box::pin(async move {
-            let mut reader = opening.await?;
-            let first = reader.next(usize::MAX).await?;
-            let mut all = match reader.next(usize::MAX).await? {
-                second if second.is_empty() => return Ok(first),
-                second => BytesMut::from_iter(first.into_iter().chain(second)),
-            };
-            loop {
-                let piece = reader.next(usize::MAX).await?;
-                if piece.is_empty() {
-                    return Ok(all.freeze());
-                }
-                all.extend_from_slice(&piece);
-            }
-        })
+        Box::pin(async { read_all(opening.await?).await })
     }
 
     /// What the store knows about an object.
@@ -190,6 +176,22 @@ pub trait BlobStorage: Send + Sync + 'static {
     fn multipart_abort(&self, key: &str, upload: &str) -> BoxFuture<'_, Result<(), StorageError>> {
         let _unused = upload;
         not_offered(key)
+    }
+}
+
+/// What a reader has left, as one piece.
+pub(crate) async fn read_all(mut reader: Box<dyn BlobReader>) -> Result<Bytes, StorageError> {
+    let first = reader.next(usize::MAX).await?;
+    let mut all = match reader.next(usize::MAX).await? {
+        second if second.is_empty() => return Ok(first),
+        second => BytesMut::from_iter(first.into_iter().chain(second)),
+    };
+    loop {
+        let piece = reader.next(usize::MAX).await?;
+        if piece.is_empty() {
+            return Ok(all.freeze());
+        }
+        all.extend_from_slice(&piece);
     }
 }
 

@@ -348,15 +348,7 @@ pub trait FileStorage: Send + Sync + 'static {
         folder: &str,
         names: Vec<String>,
     ) -> BoxFuture<'_, Result<Vec<Option<Entry>>, StorageError>> {
-        let folder = folder.to_owned();
-        Box::pin(async move {
-            let mut entries = Vec::with_capacity(names.len());
-            for name in names {
-                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                entries.push(self.stat(&path).await?);
-            }
-            Ok(entries)
-        })
+        stat_each(self, folder, names)
     }
 
     /// Whether both tags are of one file or folder, written to or not, wherever it lies.
@@ -388,4 +380,21 @@ pub trait FileStorage: Send + Sync + 'static {
 
     /// Bytes that can still be written, if the storage can tell.
     fn free_space(&self) -> BoxFuture<'_, Result<Option<u64>, StorageError>>;
+}
+
+/// [`FileStorage::stat_members`] by [`FileStorage::stat`].
+pub(crate) fn stat_each<'a, S: FileStorage + ?Sized>(
+    storage: &'a S,
+    folder: &str,
+    names: Vec<String>,
+) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StorageError>> {
+    let folder = folder.to_owned();
+    Box::pin(async move {
+        let mut entries = Vec::with_capacity(names.len());
+        for name in names {
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            entries.push(storage.stat(&path).await?);
+        }
+        Ok(entries)
+    })
 }

@@ -177,6 +177,15 @@ pub(crate) fn ask_now<T: Send + 'static>(
     answered.try_recv().unwrap_or_else(|_| Err(none()))
 }
 
+/// Begins a call in whose answer nobody is interested, and which is not cancelled. `keep` lives until
+/// it has been answered.
+pub(crate) fn tell(keep: impl Send + 'static, start: impl FnOnce(Done) -> *mut Op) {
+    let number = WAITING.next.fetch_add(1, Ordering::Relaxed);
+    WAITING.shelf(number).insert(number, Box::new(move |_| drop(keep)));
+    let done = Done { ctx: number as usize as *mut c_void, complete: Some(complete) };
+    drop(Begun(start(done), true));
+}
+
 /// Fails unless the outcome is `CODE_OK`.
 pub(crate) fn succeeded(outcome: &Outcome) -> Result<(), Failure> {
     match outcome.code {

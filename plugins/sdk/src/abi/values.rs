@@ -138,12 +138,13 @@ pub struct Op {
     pub release: Option<unsafe extern "C" fn(op: *mut Op)>,
 }
 
-/// Structs that may be shorter on the other side. All zero is a value of each.
+/// Structs that may be shorter on the other side. All zero is a value of each. Where one has a [`Buf`],
+/// its bytes belong to who takes that first.
 ///
 /// # Safety
 /// The implementor is `repr(C)`, consists of integers, raw pointers, optional function pointers and
 /// such structs, and its first field is a `u32` that holds its size.
-pub unsafe trait Grows: Copy {}
+pub unsafe trait Grows: Sized {}
 
 // SAFETY: as the trait demands, by their definitions above.
 unsafe impl Grows for Outcome {}

@@ -6,9 +6,12 @@
 //! they have to wait.
 
 mod auth;
+mod blobs;
 mod body;
 mod capabilities;
 mod events;
+mod files;
+mod handles;
 mod hooks;
 mod host;
 mod http;

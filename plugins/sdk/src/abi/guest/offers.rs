@@ -6,18 +6,22 @@ use std::sync::Arc;
 
 use super::instance::Shared;
 use super::log::Scope;
-use super::{auth, capabilities, events, hooks, http, preview};
+use super::{auth, blobs, capabilities, events, files, hooks, http, preview};
 use crate::abi::convert::{Malformed, read_struct};
 use crate::abi::run::{run, shielded};
 use crate::abi::token::Token;
-use crate::abi::{CODE_INVALID, CallInfo, Done, EXTENSION_AUTH, EXTENSION_CAPABILITIES, Op};
-use crate::abi::{EXTENSION_EVENTS, EXTENSION_HOOKS, EXTENSION_HTTP, EXTENSION_PREVIEW};
+use crate::abi::{
+    CODE_INVALID, CallInfo, Done, EXTENSION_AUTH, EXTENSION_BLOBS, EXTENSION_CAPABILITIES,
+    EXTENSION_EVENTS, EXTENSION_FILES, EXTENSION_HOOKS, EXTENSION_HTTP, EXTENSION_PREVIEW, Op,
+};
 use crate::auth::{Call, DynAuthenticator};
+use crate::blobs::BlobStorage;
 use crate::capabilities::DynCapabilityProvider;
 use crate::events::EventSink;
 use crate::hooks::DynHooks;
 use crate::http::HttpApp;
 use crate::preview::Previewer;
+use crate::storage::FileStorage;
 
 /// Collects what a plugin is; see [`Plugin::offer`](super::Plugin::offer).
 pub struct Offers {
@@ -92,6 +96,16 @@ impl Offers {
     /// It makes small pictures of files.
     pub fn preview(&mut self, previewer: Arc<impl Previewer>) {
         self.add::<_, dyn Previewer>(EXTENSION_PREVIEW, previewer, preview::table);
+    }
+
+    /// It stores files.
+    pub fn files(&mut self, storage: Arc<impl FileStorage>) {
+        self.add::<_, dyn FileStorage>(EXTENSION_FILES, storage, files::table);
+    }
+
+    /// It stores objects.
+    pub fn blobs(&mut self, store: Arc<impl BlobStorage>) {
+        self.add::<_, dyn BlobStorage>(EXTENSION_BLOBS, store, blobs::table);
     }
 
     /// Adds a table; `make` lays it around the offer that is to be its `this`.

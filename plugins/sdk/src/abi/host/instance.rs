@@ -218,6 +218,17 @@ impl<T: Grows> Callee<T> {
         read: impl FnOnce(&Outcome) -> Result<R, Failure> + Send + 'static,
         start: impl FnOnce(Done) -> *mut Op,
     ) -> BoxFuture<'static, Result<R, Failure>> {
+        self.ask_within(self.timeout, (), read, start)
+    }
+
+    /// The same with a time of its own, and with what must live until the call is answered.
+    pub(super) fn ask_within<R: Send + 'static>(
+        &self,
+        timeout: Duration,
+        keep: impl Send + 'static,
+        read: impl FnOnce(&Outcome) -> Result<R, Failure> + Send + 'static,
+        start: impl FnOnce(Done) -> *mut Op,
+    ) -> BoxFuture<'static, Result<R, Failure>> {
         self.instance.calls.fetch_add(1, Ordering::Relaxed);
         let instance = Arc::clone(&self.instance);
         let counted = move |outcome: &Outcome| {
@@ -229,6 +240,6 @@ impl<T: Grows> Callee<T> {
             }
             result
         };
-        ask(self.timeout, Arc::clone(&self.instance), counted, start)
+        ask(timeout, (keep, Arc::clone(&self.instance)), counted, start)
     }
 }

@@ -4,22 +4,27 @@
 //! [`Instance::create`] takes an entry, wherever it comes from.
 
 mod auth;
+mod blobs;
 mod capabilities;
 mod content;
 mod entry;
 mod events;
+mod files;
 mod hooks;
 mod http;
 mod instance;
 mod preview;
 mod services;
 mod shelf;
+mod storage;
 mod test_host;
 
 pub use auth::PluginAuth;
+pub use blobs::PluginBlobs;
 pub use capabilities::PluginCapabilities;
 pub use entry::{CreateError, EntryFacts, facts};
 pub use events::PluginEvents;
+pub use files::PluginFiles;
 pub use hooks::PluginHooks;
 pub use http::PluginHttp;
 pub use instance::{Callee, Instance};

@@ -10,7 +10,10 @@ use tracing::Level;
 use super::entry::{CreateError, facts};
 use super::instance::Instance;
 use super::services::{Figure, HostServices, KvService, MetricsService, ServiceFuture};
-use super::{PluginAuth, PluginCapabilities, PluginEvents, PluginHooks, PluginHttp, PluginPreview};
+use super::{
+    PluginAuth, PluginBlobs, PluginCapabilities, PluginEvents, PluginFiles, PluginHooks,
+    PluginHttp, PluginPreview,
+};
 use crate::abi::PluginEntry;
 use crate::abi::guest::{Plugin, create, entry};
 
@@ -138,6 +141,16 @@ impl TestHost {
     /// Its previewer.
     pub fn preview(&self) -> Option<PluginPreview> {
         PluginPreview::of(&self.instance, TIMEOUT)
+    }
+
+    /// Its storage of files.
+    pub fn files(&self) -> Option<PluginFiles> {
+        PluginFiles::of(&self.instance, TIMEOUT)
+    }
+
+    /// Its store of objects.
+    pub fn blobs(&self) -> Option<PluginBlobs> {
+        PluginBlobs::of(&self.instance, TIMEOUT)
     }
 
     /// The lines that it has logged: `LEVEL message key=value … [request id]`.
