@@ -498,6 +498,7 @@ async fn what_was_staged_when_nobody_waits_any_more_is_discarded() {
     let _alone = ALONE.lock().await;
     let host = host("late");
     let files = host.files().unwrap();
+    let discarded = DISCARDED.load(Ordering::SeqCst);
     let mut stage = files.begin_stage(None).await.unwrap();
     stage.write_at(0, "x".into()).await.unwrap();
     let soon = Duration::from_millis(5);
@@ -506,16 +507,47 @@ async fn what_was_staged_when_nobody_waits_any_more_is_discarded() {
     let finish = stage.finish(1, None, Durability::Full);
     assert!(tokio::time::timeout(soon, finish).await.is_err());
     for _ in 0..2000 {
-        if DISCARDED.load(Ordering::SeqCst) == 2 {
+        if DISCARDED.load(Ordering::SeqCst) == discarded + 2 {
             break;
         }
         tokio::time::sleep(soon).await;
     }
     answered().await;
-    assert_eq!(DISCARDED.load(Ordering::SeqCst), 2);
+    assert_eq!(DISCARDED.load(Ordering::SeqCst), discarded + 2);
     assert_eq!(files.list_stage().await.unwrap(), []);
     // With somebody who waits it is not.
     let staged = files.put_small("y".into(), None, Durability::Full).await.unwrap();
     assert_eq!(files.list_stage().await.unwrap().len(), 1);
     assert_eq!(files.open_staged(&staged.at).await.unwrap().size(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_was_there_before_stays_when_its_finish_takes_too_long() {
+    let _alone = ALONE.lock().await;
+    let host = host("late");
+    // Finishing may take ten milliseconds, and takes sixty.
+    let files = PluginFiles::of(host.instance(), Duration::from_micros(100)).unwrap();
+    let discarded = DISCARDED.load(Ordering::SeqCst);
+    let mut stage = files.begin_stage(None).await.unwrap();
+    stage.write_at(0, "promised".into()).await.unwrap();
+    let at = stage.at();
+    stage.keep();
+    let again = files.reopen_stage(&at).await.unwrap();
+    let late = again.finish(8, None, Durability::Full).await;
+    assert_eq!(late, Err(StorageError::Unavailable("no answer came in time".into())));
+    answered().await;
+    assert_eq!(files.open_staged(&at).await.unwrap().size(), 8);
+    assert_eq!(DISCARDED.load(Ordering::SeqCst), discarded);
+    // A new one is nobody's then.
+    let stage = files.begin_stage(None).await.unwrap();
+    let late = stage.finish(0, None, Durability::Full).await;
+    assert_eq!(late, Err(StorageError::Unavailable("no answer came in time".into())));
+    for _ in 0..2000 {
+        if DISCARDED.load(Ordering::SeqCst) > discarded {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    answered().await;
+    assert_eq!(files.list_stage().await.unwrap().len(), 1);
 }
