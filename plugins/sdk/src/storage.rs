@@ -13,10 +13,12 @@ use bytes::Bytes;
 
 use crate::BoxFuture;
 
+mod defaults;
 mod objects;
 mod place;
 mod seen;
 
+pub(crate) use defaults::stat_each;
 pub use objects::{Object, ObjectPage, Objects};
 pub use place::StagePath;
 pub use seen::{Seen, Survey, Unusable, Watch, WhyUnusable};
@@ -380,21 +382,4 @@ pub trait FileStorage: Send + Sync + 'static {
 
     /// Bytes that can still be written, if the storage can tell.
     fn free_space(&self) -> BoxFuture<'_, Result<Option<u64>, StorageError>>;
-}
-
-/// [`FileStorage::stat_members`] by [`FileStorage::stat`].
-pub(crate) fn stat_each<'a, S: FileStorage + ?Sized>(
-    storage: &'a S,
-    folder: &str,
-    names: Vec<String>,
-) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StorageError>> {
-    let folder = folder.to_owned();
-    Box::pin(async move {
-        let mut entries = Vec::with_capacity(names.len());
-        for name in names {
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            entries.push(storage.stat(&path).await?);
-        }
-        Ok(entries)
-    })
 }
