@@ -7,9 +7,11 @@
 //! |------------|------------------------------------------------|
 //! | `hash.rs`  | which hashes are accepted, and verifying them  |
 //! | `table.rs` | the lines of the file                          |
+//! | `plugin.rs` | the same as a shared library                  |
 
 mod config;
 mod hash;
+mod plugin;
 mod table;
 
 use std::fs::File;
@@ -26,6 +28,7 @@ use moonsail_sdk::secret::Secret;
 use tokio::sync::Semaphore;
 
 pub use config::AuthFileConfig;
+pub use plugin::AuthFilePlugin;
 use table::Table;
 
 /// Bytes of the largest file that is read; a hundred thousand accounts take a tenth.
@@ -208,3 +211,6 @@ fn version(meta: &std::fs::Metadata) -> Version {
         ctime: (meta.ctime(), meta.ctime_nsec()),
     }
 }
+
+#[cfg(not(feature = "static"))]
+moonsail_sdk::export_plugin!(AuthFilePlugin);

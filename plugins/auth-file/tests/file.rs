@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use moonsail_auth_file::{AuthFile, AuthFileConfig};
+use moonsail_auth_file::{AuthFile, AuthFileConfig, AuthFilePlugin};
+use moonsail_sdk::abi::host::TestHost;
 use moonsail_sdk::auth::{Auth, AuthUnavailable, Authenticator, Call};
 use moonsail_sdk::conformance::auth::{Known, auth_suite};
 use moonsail_sdk::secret::Secret;
@@ -113,4 +114,25 @@ async fn an_unknown_login_takes_as_long_as_a_known_one() {
         times.push(fastest);
     }
     assert!(times[1] * 3 > times[0], "known {:?}, unknown {:?}", times[0], times[1]);
+}
+
+#[tokio::test]
+async fn as_a_plugin_it_passes_the_suite_as_well() {
+    let (_dir, path) = write(&format!("alice:{}\n", bcrypt("correct horse")));
+    let config = format!("{{\"path\": {path:?}}}");
+    let host = TestHost::start::<AuthFilePlugin>(&config).await.unwrap();
+    let known = Known { login: "alice".into(), password: "correct horse".into() };
+    auth_suite(&host.auth().unwrap(), &known).await;
+}
+
+#[tokio::test]
+async fn as_a_plugin_it_says_what_is_wrong_with_its_configuration() {
+    for (config, expected) in [
+        ("{}", "missing field `path`"),
+        (r#"{"path": "/none", "file": 1}"#, "file: unknown field `file`, expected `path`"),
+        (r#"{"path": "/none/such"}"#, "/none/such: No such file or directory (os error 2)"),
+    ] {
+        let refused = TestHost::start::<AuthFilePlugin>(config).await.err().unwrap();
+        assert_eq!(refused, expected, "{config}");
+    }
 }

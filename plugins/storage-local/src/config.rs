@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
 /// The three folders of a [`LocalStorage`](crate::LocalStorage). They must lie on one file system,
 /// because everything becomes visible by a rename, and none may lie inside `files`.
 /// Missing ones are made, with mode 0700.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LocalConfig {
     /// The live tree: what users see, as plain files.
     pub files: PathBuf,

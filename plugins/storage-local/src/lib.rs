@@ -12,6 +12,7 @@
 //! | `read.rs`, `live.rs`  | reading, listing, syncing                                 |
 //! | `apply.rs`, `aside.rs`, `remove.rs` | changing the live tree                      |
 //! | `watch.rs`  | telling what others change                                          |
+//! | `plugin.rs` | the same as a shared library                                        |
 //!
 //! Invariants: no path is resolved but through [`fs`], so no link is followed anywhere; no blocking
 //! call outside a blocking job and the thread of a watch; one job per call of the port.
@@ -23,6 +24,7 @@ mod config;
 mod copy;
 mod fs;
 mod live;
+mod plugin;
 mod read;
 mod remove;
 mod stage;
@@ -43,6 +45,7 @@ use rustix::fs::OFlags;
 
 use areas::Areas;
 pub use config::LocalConfig;
+pub use plugin::LocalPlugin;
 use tag::Meta;
 
 /// A [`FileStorage`] of plain files. Cheap to clone; all clones are one storage.
@@ -210,3 +213,6 @@ impl FileStorage for LocalStorage {
         self.job(|areas| live::free_space(areas).map(Some))
     }
 }
+
+#[cfg(not(feature = "static"))]
+moonsail_sdk::export_plugin!(LocalPlugin);
