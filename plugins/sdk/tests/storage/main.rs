@@ -4,6 +4,7 @@
 
 mod drops;
 mod hostile;
+mod objects;
 mod odd;
 mod panics;
 
