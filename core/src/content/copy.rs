@@ -6,7 +6,7 @@ use super::stage::{Received, digest, digest_file, kinds_with, verify_checksums};
 use super::{Content, ContentError, OpenFile};
 use crate::etag::Stamp;
 use crate::proto::checksum::{ChecksumKind, Digester};
-use crate::storage::{StagePath, Staged, StorageError};
+use crate::storage::{Durability, StagePath, Staged, StorageError, StorageNo};
 use crate::store::nodes::Node;
 use crate::wire::Body;
 
@@ -24,6 +24,10 @@ impl Content {
         disk_path: &str,
         to: Option<StagePath>,
     ) -> Result<Staged, ContentError> {
+        let target = to.as_ref().map_or(self.stage_on, StorageNo::of_stage);
+        if target != StorageNo::of(disk_path) {
+            return self.carry(node, disk_path, target, to).await;
+        }
         for attempt in 0..2 {
             if let Some(stage) = &node.stage {
                 match self.storage.stage_copy_staged(stage, to.clone(), self.durability).await {
@@ -34,7 +38,7 @@ impl Content {
             match self.storage.stage_copy(disk_path, &node.tag, to.clone(), self.durability).await {
                 // Decided and not yet visible at this path, perhaps: once more after it is.
                 Err(StorageError::NotFound(_) | StorageError::Changed(_)) if attempt == 0 => {
-                    self.publisher.settle_for_a_reader(false).await;
+                    self.publisher.settle_for_a_reader(disk_path, false).await;
                 }
                 Err(StorageError::NotFound(_) | StorageError::Changed(_)) => {
                     // Refused now; who tries again is given what is there by then.
@@ -45,6 +49,41 @@ impl Content {
             }
         }
         Err(ContentError::Changed)
+    }
+
+    /// Copies a file into the stage of another storage.
+    async fn carry(
+        &self,
+        node: &Node,
+        disk_path: &str,
+        target: StorageNo,
+        to: Option<StagePath>,
+    ) -> Result<Staged, ContentError> {
+        let open = self.open(node.clone(), disk_path.to_owned()).await?;
+        if open.node.content != node.content {
+            return Err(ContentError::Changed);
+        }
+        let there = self.on(target).storage;
+        let size = open.file.size();
+        let mut file = there.begin_stage(Some(size)).await?;
+        let mut at = 0;
+        while at < size {
+            let want = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
+            let piece = open.file.read_at(at, want).await?;
+            if piece.is_empty() {
+                return Err(ContentError::Changed);
+            }
+            let offset = at;
+            at += piece.len() as u64;
+            file.write_at(offset, piece).await?;
+        }
+        let mtime = Some(node.mtime);
+        let Some(to) = to else { return Ok(file.finish(size, mtime, self.durability).await?) };
+        // Files begin under keys of their own; what lies below a staged folder is a copy.
+        let alone = file.finish(size, mtime, Durability::Relaxed).await?;
+        let copied = there.stage_copy_staged(&alone.at, Some(to), self.durability).await;
+        self.discard(&alone.at).await;
+        Ok(copied?)
     }
 
     /// Makes a folder in the stage, at the top or below a staged one.

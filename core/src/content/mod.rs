@@ -12,6 +12,7 @@ mod outside;
 mod publish;
 mod read;
 mod stage;
+mod storages;
 mod upload;
 mod verify;
 
@@ -23,11 +24,12 @@ pub use outside::Freshness;
 pub use publish::Publisher;
 pub use read::{OpenFile, stream};
 pub use stage::{Expected, Received};
+pub use storages::{Opener, Storages};
 pub use upload::{Assembled, ChunkExpected, ChunkStored, Transfer, TransferError, TransferLimits};
 pub use verify::{Finding, Problem, Progress};
 
 use crate::clock::Clock;
-use crate::storage::{DiskOp, Durability, FileStorage, StagePath, Staged, StorageError};
+use crate::storage::{DiskOp, Durability, FileStorage, StagePath, Staged, StorageError, StorageNo};
 use crate::store::Store;
 
 /// Runs `work` to its end, also if its caller is dropped, as requests are whose client has gone: what
@@ -42,10 +44,13 @@ pub async fn to_the_end<T: Send + 'static>(
     ended.map_err(|error| ContentError::Storage(StorageError::Internal(error.to_string())))
 }
 
-/// Staging and reading, over a storage.
+/// Staging and reading, over a storage, or several.
 #[derive(Clone)]
 pub struct Content {
+    storages: Storages,
+    /// All of them as one, which stages on `stage_on`.
     storage: Arc<dyn FileStorage>,
+    stage_on: StorageNo,
     store: Arc<dyn Store>,
     publisher: Arc<Publisher>,
     durability: Durability,
@@ -64,8 +69,50 @@ impl Content {
         durability: Durability,
         clock: Clock,
     ) -> Self {
+        Self::over(Storages::only(storage), store, publisher, durability, clock)
+    }
+
+    /// The same over several storages. It stages in the data folder; see [`Content::on`].
+    pub fn over(
+        storages: Storages,
+        store: Arc<dyn Store>,
+        publisher: Arc<Publisher>,
+        durability: Durability,
+        clock: Clock,
+    ) -> Self {
         let (running, freshness, limits) = Default::default();
-        Self { storage, store, publisher, durability, clock, running, freshness, limits }
+        let (storage, stage_on) = (storages.view(StorageNo::DATA), StorageNo::DATA);
+        Self {
+            storages,
+            storage,
+            stage_on,
+            store,
+            publisher,
+            durability,
+            clock,
+            running,
+            freshness,
+            limits,
+        }
+    }
+
+    /// The same, which stages on `no`: what becomes true there must be staged there.
+    #[must_use]
+    pub fn on(&self, no: StorageNo) -> Self {
+        match no == self.stage_on {
+            true => self.clone(),
+            false => Self { storage: self.storages.view(no), stage_on: no, ..self.clone() },
+        }
+    }
+
+    /// The storage that it stages on.
+    pub fn stages_on(&self) -> StorageNo {
+        self.stage_on
+    }
+
+    /// The storages.
+    pub fn storages(&self) -> &Storages {
+        &self.storages
     }
 
     /// The same for users who may have so many transfers with so many chunks.

@@ -14,7 +14,7 @@ use super::{Content, ContentError, read};
 use crate::ids::Uid;
 use crate::path::DavPath;
 use crate::proto::checksum::{ChecksumKind, Digester};
-use crate::storage::{Entry, StorageError, Survey, Tag, Watch};
+use crate::storage::{Entry, StorageError, StorageNo, Survey, Tag, Watch};
 use crate::store;
 
 /// How long decided changes may take to be published before a look is put off.
@@ -27,6 +27,9 @@ const SMALL: usize = 64 << 10;
 pub trait Freshness: Send + Sync {
     /// Looks at one file or folder that is not what the index says.
     fn look(&self, disk_path: String) -> BoxFuture<'static, ()>;
+
+    /// Looks at a whole folder.
+    fn look_into(&self, disk_path: String) -> BoxFuture<'static, ()>;
 
     /// Looks at a folder of a home that is about to be listed, if nobody watches it; `None` if that is
     /// not necessary.
@@ -60,6 +63,13 @@ impl Content {
         }
     }
 
+    /// Looks at a whole folder now.
+    pub async fn look_into(&self, disk_path: &str) {
+        if let Some(freshness) = self.freshness.get() {
+            freshness.look_into(disk_path.to_owned()).await;
+        }
+    }
+
     /// Brings a folder up to date before it is listed, if nobody watches it.
     pub async fn freshen(&self, owner: &Uid, path: &DavPath) {
         if let Some(look) = self.freshness.get().and_then(|it| it.before_listing(owner, path)) {
@@ -76,15 +86,17 @@ impl Content {
         }
     }
 
-    /// Waits until all that was decided so far is on the disk, and gives the last operation of it:
-    /// what is seen from then on is later. `None` if the disk refuses some.
+    /// Waits until all that was decided so far is on the disk, of the storage that a path is on, and
+    /// gives the last operation of it: what is seen there from then on is later. `None` if the disk
+    /// refuses some.
     ///
     /// # Errors
     /// [`ContentError::Store`].
-    pub async fn mark(&self) -> Result<Option<i64>, ContentError> {
+    pub async fn mark(&self, disk_path: &str) -> Result<Option<i64>, ContentError> {
         // By a write: its answer comes after the operations of all earlier commits were handed over.
         let mark = store::write(&self.store, |tx| tx.last_disk_op()).await?;
-        let settled = timeout(SETTLE, self.publisher.settle(true)).await;
+        let settled =
+            timeout(SETTLE, self.publisher.settle_on(StorageNo::of(disk_path), true)).await;
         // More may have been carried out, and recorded, together with it.
         Ok(settled.ok().map(|last| last.max(mark)))
     }

@@ -3,13 +3,15 @@
 //! An operation is applied at once (a rename), so files are plain files within moments. It is
 //! forgotten by the index only after its folders were synced, in groups, off the path of requests.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::storage::{DiskOp, FileStorage, Tag, paths_of};
+use crate::storage::{DiskOp, FileStorage, StorageError, StorageNo, Tag, paths_of, storage_of};
 use crate::store::{self, Store, StoreError};
 
 /// How long applied operations wait for others before their folders are synced together.
@@ -18,6 +20,8 @@ const SYNC_AFTER: Duration = Duration::from_millis(300);
 const SYNC_COUNT: usize = 1000;
 /// Pause before an operation that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// The same on a storage that stays away.
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
 
 /// How long the start waits for what an earlier process left to be published.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -31,32 +35,55 @@ enum Message {
     },
 }
 
-/// Hands operations over to the task that applies them.
+type Queue = mpsc::UnboundedSender<Message>;
+
+/// Hands operations over to the tasks that apply them: one for each storage, so that one that is not
+/// there holds up no other.
 pub struct Publisher {
-    queue: mpsc::UnboundedSender<Message>,
+    storage: Arc<dyn FileStorage>,
+    store: Arc<dyn Store>,
+    /// Of the data folder.
+    queue: Queue,
+    /// Of other storages, made when something is decided on them.
+    others: Mutex<BTreeMap<StorageNo, Queue>>,
+    runtime: Handle,
 }
 
 impl Publisher {
-    /// Starts the task, which ends when the publisher is dropped.
+    /// Starts the task of the data folder; all tasks end when the publisher is dropped.
     pub fn start(storage: Arc<dyn FileStorage>, store: Arc<dyn Store>) -> Arc<Self> {
-        let (queue, waiting) = mpsc::unbounded_channel();
-        let worker = Worker {
-            storage,
-            store,
-            waiting,
-            applied: Vec::new(),
-            last: 0,
-            unsynced: false,
-            retagged: HashMap::new(),
-            retags: Vec::new(),
-        };
-        tokio::spawn(worker.run());
-        Arc::new(Self { queue })
+        let runtime = Handle::current();
+        let queue = Worker::start(StorageNo::DATA, &storage, &store, &runtime);
+        Arc::new(Self { storage, store, queue, others: Mutex::default(), runtime })
     }
 
     /// Takes operations in commit order. The store's sink.
     pub fn push(&self, ops: Vec<(i64, DiskOp)>) {
-        let _closing = self.queue.send(Message::Ops(ops));
+        if ops.iter().all(|(_, op)| storage_of(op) == StorageNo::DATA) {
+            let _closing = self.queue.send(Message::Ops(ops));
+            return;
+        }
+        let mut by_storage = BTreeMap::<StorageNo, Vec<(i64, DiskOp)>>::new();
+        for (id, op) in ops {
+            by_storage.entry(storage_of(&op)).or_default().push((id, op));
+        }
+        for (no, ops) in by_storage {
+            let _closing = self.queue(no).send(Message::Ops(ops));
+        }
+    }
+
+    /// The queue of a storage.
+    fn queue(&self, no: StorageNo) -> Queue {
+        if no == StorageNo::DATA {
+            return self.queue.clone();
+        }
+        let mut others = self.others();
+        let make = || Worker::start(no, &self.storage, &self.store, &self.runtime);
+        others.entry(no).or_insert_with(make).clone()
+    }
+
+    fn others(&self) -> std::sync::MutexGuard<'_, BTreeMap<StorageNo, Queue>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries out what an earlier process decided and may not have finished. Call at start, before
@@ -70,7 +97,8 @@ impl Publisher {
         let count = ops.len();
         if count > 0 {
             self.push(ops);
-            if tokio::time::timeout(RECOVERY, self.settle(true)).await.is_err() {
+            // Not for other storages, which may not be there: reads find it in their stage.
+            if timeout(RECOVERY, settle(&self.queue, true)).await.is_err() {
                 tracing::error!("changes of the last run are not all published yet; see above why");
             }
         }
@@ -79,22 +107,42 @@ impl Publisher {
 
     /// The same for a reader: not for ever, since an operation that the disk refuses is tried again
     /// and again.
-    pub(super) async fn settle_for_a_reader(&self, synced: bool) {
-        let _late = tokio::time::timeout(RECOVERY, self.settle(synced)).await;
+    pub(super) async fn settle_for_a_reader(&self, disk_path: &str, synced: bool) {
+        let _late = timeout(RECOVERY, self.settle_on(StorageNo::of(disk_path), synced)).await;
     }
 
-    /// Waits until all that was decided so far is applied; with `synced` also durable and recorded.
-    /// Gives the last operation that is applied by then, 0 if there was none since the start.
-    pub async fn settle(&self, synced: bool) -> i64 {
-        let (done, settled) = oneshot::channel();
-        match self.queue.send(Message::Settle { synced, done }) {
-            Ok(()) => settled.await.unwrap_or_default(),
-            Err(_) => 0,
+    /// Waits until all that was decided so far is applied, on all storages; with `synced` also durable
+    /// and recorded. One that is not there makes it wait for ever.
+    pub async fn settle(&self, synced: bool) {
+        let others: Vec<Queue> = self.others().values().cloned().collect();
+        let all = std::iter::once(&self.queue).chain(&others).map(|queue| settle(queue, synced));
+        futures_util::future::join_all(all).await;
+    }
+
+    /// The same on one storage. Gives the last operation that is applied by then, 0 if there was none
+    /// since the start.
+    pub(super) async fn settle_on(&self, no: StorageNo, synced: bool) -> i64 {
+        let queue = match no {
+            StorageNo::DATA => Some(self.queue.clone()),
+            _ => self.others().get(&no).cloned(),
+        };
+        match queue {
+            Some(queue) => settle(&queue, synced).await,
+            None => 0,
         }
     }
 }
 
+async fn settle(queue: &Queue, synced: bool) -> i64 {
+    let (done, settled) = oneshot::channel();
+    match queue.send(Message::Settle { synced, done }) {
+        Ok(()) => settled.await.unwrap_or_default(),
+        Err(_) => 0,
+    }
+}
+
 struct Worker {
+    no: StorageNo,
     storage: Arc<dyn FileStorage>,
     store: Arc<dyn Store>,
     waiting: mpsc::UnboundedReceiver<Message>,
@@ -113,6 +161,28 @@ struct Worker {
 }
 
 impl Worker {
+    fn start(
+        no: StorageNo,
+        storage: &Arc<dyn FileStorage>,
+        store: &Arc<dyn Store>,
+        runtime: &Handle,
+    ) -> Queue {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let worker = Self {
+            no,
+            storage: Arc::clone(storage),
+            store: Arc::clone(store),
+            waiting,
+            applied: Vec::new(),
+            last: 0,
+            unsynced: false,
+            retagged: HashMap::new(),
+            retags: Vec::new(),
+        };
+        runtime.spawn(worker.run());
+        queue
+    }
+
     async fn run(mut self) {
         loop {
             let message = match self.applied.is_empty() {
@@ -146,6 +216,7 @@ impl Worker {
     /// has decided it and all later ones may depend on it.
     async fn apply(&mut self, ops: Vec<(i64, DiskOp)>) {
         let mut rest: Vec<(i64, DiskOp)> = ops;
+        let mut pause = RETRY;
         while !rest.is_empty() {
             let translated = rest.iter().map(|(_, op)| self.translate(op)).collect();
             let results = self.storage.apply(translated).await;
@@ -170,13 +241,18 @@ impl Worker {
                     Err(error) => {
                         tracing::error!(op = *id, %error, "a decided change could not be published yet");
                         failed = true;
+                        // A mount that is not there is not asked every second.
+                        let away = matches!(error, StorageError::Unavailable(_));
+                        if away && self.no != StorageNo::DATA {
+                            pause = (pause * 2).min(LONGEST_RETRY);
+                        }
                         break;
                     }
                 }
             }
             self.applied.extend(rest.drain(..done));
             if failed {
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(pause).await;
             }
         }
     }

@@ -46,7 +46,7 @@ impl Content {
                 Err(error) => return Err(error.into()),
             }
             // First what is decided becomes visible, then the row says what should be there.
-            self.publisher.settle_for_a_reader(attempt > 0).await;
+            self.publisher.settle_for_a_reader(&disk_path, attempt > 0).await;
             if attempt > 0 {
                 // Not by us, then: somebody changed it on the disk.
                 self.look(&disk_path).await;

@@ -146,6 +146,13 @@ impl Freshness for Keeper {
         })
     }
 
+    fn look_into(&self, disk_path: String) -> BoxFuture<'static, ()> {
+        let keeper = self.clone();
+        Box::pin(async move {
+            keeper.look_for_a_request(vec![Target { folder: disk_path, names: None }]).await;
+        })
+    }
+
     fn before_listing(&self, owner: &Uid, path: &DavPath) -> Option<BoxFuture<'static, ()>> {
         {
             let shared = self.shared();

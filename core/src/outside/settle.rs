@@ -41,7 +41,7 @@ impl Looker {
         outcome: &mut Outcome,
     ) -> Result<Vec<String>, LookError> {
         let (names, sums) = self.read(folder, names, lost, outcome).await?;
-        let Some(mark) = self.content.mark().await? else { return Ok(names) };
+        let Some(mark) = self.content.mark(folder).await? else { return Ok(names) };
         let compared = compare::names(&self.content, &self.tree, folder, &names).await?;
         let Some(Compared { folder: located, differences, .. }) = compared else {
             return Ok(Vec::new());

@@ -365,6 +365,12 @@ pub trait FileStorage: Send + Sync + 'static {
         Box::pin(async { Ok(folder.await?.is_some()) })
     }
 
+    /// Whether others may change the live tree beside the core. If not, it is neither watched nor
+    /// gone through, and what the core has decided is what lies there.
+    fn changes_outside(&self) -> bool {
+        true
+    }
+
     /// Begins to watch the live tree; `None` if the storage cannot, or is changed by nobody else.
     /// Returns at once: the folders are gone through in the background, each told when it is
     /// watched.

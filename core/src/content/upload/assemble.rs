@@ -8,7 +8,7 @@ use crate::content::{Content, ContentError};
 use crate::ids::Uid;
 use crate::proto::checksum::{ChecksumKind, Digester};
 use crate::proto::chunk_name::sort_chunks;
-use crate::storage::{StageFile, StorageError};
+use crate::storage::{StageFile, StagePath, StorageError, StorageNo};
 use crate::store::uploads::Chunk;
 
 /// Bytes read at once while putting together or hashing.
@@ -45,7 +45,7 @@ impl Content {
         let size = check_sum(&transfer, expected)?;
         let mtime = expected.mtime.unwrap_or_else(|| self.clock.seconds());
         let (file, digester) = match &transfer.upload.file {
-            Some(at) if all_in_order(&transfer.chunks) => {
+            Some(at) if all_in_order(&transfer.chunks) && self.stages_here(at) => {
                 let mut file = self.reopen(&transfer.upload, at).await?;
                 match self.digest_in_order(file.as_mut(), turn.as_ref(), size, expected).await {
                     Ok(digester) => (file, digester),
@@ -70,6 +70,11 @@ impl Content {
         let staged = file.finish(size, Some(mtime), self.durability).await?;
         let received = Received { staged, checksums, mtime };
         Ok(Assembled { received, transfer, _turn: turn })
+    }
+
+    /// Whether a stage entry is where this is to become true.
+    fn stages_here(&self, at: &StagePath) -> bool {
+        StorageNo::of_stage(at) == self.stage_on
     }
 
     /// The hash that ran along with the chunks, or a new one in one pass.
