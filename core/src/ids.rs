@@ -45,6 +45,25 @@ impl Uid {
         (fits && text.bytes().all(good)).then(|| Self(text.to_owned()))
     }
 
+    /// What owns the tree of a mount: nobody, which a name says that no person can have. `root` is the
+    /// root of its storage as a disk path, `:3`.
+    pub fn of_mount(root: &str) -> Option<Self> {
+        let number = root.strip_prefix(':')?;
+        let fits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        fits.then(|| Self(root.to_owned()))
+    }
+
+    /// An owner of a tree as the index has it: a person, or what owns the tree of a mount. Not for
+    /// what clients send.
+    pub fn parse_owner(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::of_mount(text))
+    }
+
+    /// Whether this can be a person's.
+    pub fn is_person(&self) -> bool {
+        !self.0.starts_with(':')
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -94,6 +113,18 @@ mod tests {
         ] {
             assert_eq!(Uid::parse(text).is_some(), good, "{text:?}");
         }
+    }
+
+    #[test]
+    fn nobody_can_be_called_as_a_mount() {
+        for (text, mount) in
+            [(":3", true), (":12", true), (":", false), (":x", false), ("3", false)]
+        {
+            assert_eq!(Uid::of_mount(text).is_some(), mount, "{text:?}");
+        }
+        assert_eq!(Uid::parse(":3"), None);
+        assert!(Uid::parse_owner(":3").is_some_and(|owner| !owner.is_person()));
+        assert!(Uid::parse_owner("alice").is_some_and(|owner| owner.is_person()));
     }
 
     #[test]

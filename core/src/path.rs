@@ -133,6 +133,29 @@ impl DavPath {
             || self.0.strip_prefix(&ancestor.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
+    /// The rest of this path below `ancestor`; `None` if it does not lie there.
+    pub fn below(&self, ancestor: &Self) -> Option<Self> {
+        let rest = match ancestor.is_root() {
+            true => Some(self.0.as_str()),
+            false => self.0.strip_prefix(&ancestor.0),
+        }?;
+        match rest.strip_prefix('/') {
+            Some(rest) => Some(Self(rest.to_owned())),
+            None => (rest.is_empty() || ancestor.is_root()).then(|| Self(rest.to_owned())),
+        }
+    }
+
+    /// The path of `below`, a path below this one. It may be longer than any that a client can ask
+    /// for.
+    #[must_use]
+    pub fn over(&self, below: &Self) -> Self {
+        match (self.is_root(), below.is_root()) {
+            (true, _) => below.clone(),
+            (_, true) => self.clone(),
+            _ => Self(format!("{}/{}", self.0, below.0)),
+        }
+    }
+
     /// The decoded text, `a/b/c`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -202,6 +225,26 @@ fn normalise(segment: &str) -> Result<String, PathError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_taken_apart_and_put_together() {
+        let path = |text: &str| DavPath::from_decoded(text).unwrap();
+        for (whole, ancestor, below) in [
+            ("a/b/c", "a", Some("b/c")),
+            ("a/b/c", "", Some("a/b/c")),
+            ("a/b/c", "a/b/c", Some("")),
+            ("", "", Some("")),
+            ("ab", "a", None),
+            ("a", "a/b", None),
+            ("", "a", None),
+        ] {
+            let rest = path(whole).below(&path(ancestor));
+            assert_eq!(rest, below.map(path), "{whole:?} below {ancestor:?}");
+            if let Some(rest) = rest {
+                assert_eq!(path(ancestor).over(&rest), path(whole));
+            }
+        }
+    }
 
     #[test]
     fn paths_are_decoded_once_and_checked() {

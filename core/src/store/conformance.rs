@@ -54,6 +54,7 @@ macro_rules! conformance {
                 names_are_unique_in_a_folder,
                 members_come_in_byte_order_and_in_pages,
                 homes_are_found_by_owner,
+                storages_keep_their_numbers,
                 raising_adds_up_sizes_and_stamps,
                 moving_a_folder_takes_its_members_along,
                 changes_are_fed_in_order,

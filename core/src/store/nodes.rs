@@ -4,7 +4,7 @@ use super::StoreError;
 use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
 use crate::path::{DavPath, MAX_PATH_BYTES};
-use crate::storage::{DiskOp, Kind, StagePath, Tag};
+use crate::storage::{DiskOp, Kind, StagePath, StorageNo, Tag};
 
 /// A file or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +53,15 @@ impl Node {
     }
 }
 
-/// A user's tree: the root node, and the folder of the storage that holds it.
+/// A tree: a user's, or a mount's. The root node, and the folder of the storage that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
-    /// Whose it is.
+    /// Whose it is; of a mount [`Uid::of_mount`].
     pub owner: Uid,
     /// Root node.
     pub root: NodeId,
-    /// Path on the storage below which the tree lies, without slashes at its ends.
+    /// Disk path below which the tree lies, without slashes at its ends. It says the storage
+    /// ([`StorageNo`]); of a mount it is the storage's root.
     pub base: String,
 }
 
@@ -114,8 +115,10 @@ pub trait NodesRead {
     /// # Errors
     /// [`StoreError`], as all methods here.
     fn home(&mut self, owner: &Uid) -> Result<Option<Home>, StoreError>;
-    /// All homes, by owner in byte order.
+    /// All homes, those of mounts among them, by owner in byte order.
     fn homes(&mut self) -> Result<Vec<Home>, StoreError>;
+    /// Storages beside the data folder's own, by number, with their names.
+    fn storages(&mut self) -> Result<Vec<(StorageNo, String)>, StoreError>;
     /// A node by id.
     fn node(&mut self, id: NodeId) -> Result<Option<Node>, StoreError>;
     /// A member of a folder.
@@ -160,6 +163,9 @@ pub trait NodesRead {
 pub trait NodesWrite {
     /// The next stamp. Each change takes one.
     fn next_stamp(&mut self) -> Result<Stamp, StoreError>;
+    /// The number of the storage of this name, which it is given now if it has none. Numbers are above
+    /// 0, and are never given again.
+    fn storage_number(&mut self, name: &str) -> Result<StorageNo, StoreError>;
     /// Makes a home with its root node (`root.id` and `root.parent` are ignored). An owner who has
     /// one already is an error.
     fn insert_home(&mut self, owner: &Uid, base: &str, root: &Node) -> Result<Home, StoreError>;
@@ -200,6 +206,11 @@ pub trait NodesWrite {
 }
 
 impl Home {
+    /// The storage that the tree lies on.
+    pub fn storage(&self) -> StorageNo {
+        StorageNo::of(&self.base)
+    }
+
     /// The path on the storage of a path in this home.
     pub fn disk_path(&self, path: &DavPath) -> String {
         match path.is_root() {
@@ -239,7 +250,7 @@ pub fn locate(
         top = above;
     }
     // A root is named by its owner; what is detached has no parent and is no home's root.
-    let Some(owner) = Uid::parse(&top.name) else { return Ok(None) };
+    let Some(owner) = Uid::parse_owner(&top.name) else { return Ok(None) };
     let Some(home) = tx.home(&owner)?.filter(|home| home.root == top.id) else { return Ok(None) };
     names.reverse();
     let path = DavPath::from_decoded(&names.join("/"));

@@ -4,6 +4,7 @@ use super::TreeError;
 use super::walk::Walk;
 use crate::ids::Uid;
 use crate::path::DavPath;
+use crate::storage::StorageNo;
 use crate::store::nodes::{Home, Located, NodesRead};
 
 /// The folder that lies at a path on the storage, if the index has it.
@@ -33,11 +34,14 @@ fn home_on_disk(
         let rest = disk_path.strip_prefix(home.base.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    // A home is called as its owner, as a rule; the rest is looked for one by one.
-    if let Some(owner) = disk_path.split('/').next().and_then(Uid::parse)
-        && let Some(home) = tx.home(&owner)?.filter(holds)
-    {
-        return Ok(Some(home));
+    // A home is called as its owner, and a mount is a whole storage, as a rule; the rest is looked for
+    // one by one.
+    let (storage, below) = StorageNo::split(disk_path);
+    let owner = below.split('/').next().and_then(Uid::parse);
+    for owner in owner.into_iter().chain(Uid::of_mount(&storage.to_string())) {
+        if let Some(home) = tx.home(&owner)?.filter(holds) {
+            return Ok(Some(home));
+        }
     }
     Ok(tx.homes()?.into_iter().find(holds))
 }

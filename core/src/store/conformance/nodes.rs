@@ -2,7 +2,7 @@
 
 use super::{Bed, file, folder, home, insert, queue, read, refused, uid, write};
 use crate::etag::Stamp;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, Uid};
 use crate::storage::{DiskOp, Kind, StagePath, Tag};
 use crate::store::StoreError;
 use crate::store::nodes::{Change, ChangeKind, Node};
@@ -151,6 +151,31 @@ pub(crate) fn homes_are_found_by_owner(bed: &impl Bed) {
     let root = folder(NodeId(0), "bob");
     let again = queue(&store, move |tx| tx.insert_home(&uid("bob"), "bob", &root));
     assert!(again.recv().expect("an answer").is_err());
+}
+
+pub(crate) fn storages_keep_their_numbers(bed: &impl Bed) {
+    let store = bed.open();
+    assert_eq!(read(&store, |tx| tx.storages()), []);
+    let number = |name: &'static str| {
+        queue(&store, move |tx| tx.storage_number(name)).recv().expect("an answer").unwrap()
+    };
+    let (music, plans) = (number("local:/srv/music"), number("plugin:s3"));
+    assert!(music.0 > 0 && plans > music);
+    assert_eq!(number("local:/srv/music"), music);
+    let owner = Uid::of_mount(&music.to_string()).expect("an owner");
+    let root = folder(NodeId(0), owner.as_str());
+    let base = music.to_string();
+    let tree = owner.clone();
+    let made = queue(&store, move |tx| tx.insert_home(&tree, &base, &root));
+    let made = made.recv().expect("an answer").unwrap();
+    drop(store);
+    let store = bed.open();
+    let all = [(music, "local:/srv/music".to_owned()), (plans, "plugin:s3".to_owned())];
+    assert_eq!(read(&store, |tx| tx.storages()), all);
+    assert_eq!(read(&store, move |tx| tx.home(&owner)), Some(made.clone()));
+    assert_eq!(made.storage(), music);
+    let at = read(&store, move |tx| crate::store::nodes::locate(tx, made.root)).expect("a tree");
+    assert!(at.path.is_root());
 }
 
 pub(crate) fn raising_adds_up_sizes_and_stamps(bed: &impl Bed) {

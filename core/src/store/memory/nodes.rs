@@ -3,7 +3,7 @@
 use super::state::{State, failed, next, row};
 use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
-use crate::storage::{DiskOp, Tag};
+use crate::storage::{DiskOp, StorageNo, Tag};
 use crate::store::StoreError;
 use crate::store::nodes::{Change, Home, Node, NodesRead, NodesWrite};
 
@@ -14,6 +14,11 @@ impl NodesRead for State {
 
     fn homes(&mut self) -> Result<Vec<Home>, StoreError> {
         Ok(self.homes.values().cloned().collect())
+    }
+
+    fn storages(&mut self) -> Result<Vec<(StorageNo, String)>, StoreError> {
+        let numbers = (1..).map(StorageNo);
+        Ok(numbers.zip(self.storages.iter().cloned()).collect())
     }
 
     fn node(&mut self, id: NodeId) -> Result<Option<Node>, StoreError> {
@@ -85,6 +90,15 @@ impl NodesRead for State {
 impl NodesWrite for State {
     fn next_stamp(&mut self) -> Result<Stamp, StoreError> {
         self.stamp()
+    }
+
+    fn storage_number(&mut self, name: &str) -> Result<StorageNo, StoreError> {
+        let known = self.storages.iter().position(|known| known == name);
+        let index = known.unwrap_or_else(|| {
+            self.storages.push(name.to_owned());
+            self.storages.len() - 1
+        });
+        Ok(StorageNo(u32::try_from(index + 1).expect("a few")))
     }
 
     fn insert_home(&mut self, owner: &Uid, base: &str, root: &Node) -> Result<Home, StoreError> {

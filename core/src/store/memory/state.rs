@@ -23,6 +23,8 @@ pub(super) struct State {
     /// Tops of what waits for the sweep; their rows have no parent.
     pub(super) detached: BTreeSet<NodeId>,
     pub(super) homes: BTreeMap<Uid, Home>,
+    /// Names; the first has number 1.
+    pub(super) storages: Vec<String>,
     /// By sequence number.
     pub(super) changes: BTreeMap<u64, Change>,
     /// Which of them were of a folder, which of a file.
@@ -66,6 +68,7 @@ impl State {
             nodes: BTreeMap::new(),
             detached: BTreeSet::new(),
             homes: BTreeMap::new(),
+            storages: Vec::new(),
             changes: BTreeMap::new(),
             change_folders: BTreeMap::new(),
             cursors: BTreeMap::new(),

@@ -6,7 +6,7 @@ use super::rows::{Rows, code, count, signed, unsigned};
 use super::writer::Batch;
 use crate::etag::Stamp;
 use crate::ids::{NodeId, Uid};
-use crate::storage::{DiskOp, Kind, StagePath, Tag};
+use crate::storage::{DiskOp, Kind, StagePath, StorageNo, Tag};
 use crate::store::StoreError;
 use crate::store::nodes::{Change, ChangeKind, Home, Node, NodesRead, NodesWrite};
 
@@ -96,6 +96,11 @@ impl<T: Rows> NodesRead for T {
 
     fn homes(&mut self) -> Result<Vec<Home>, StoreError> {
         self.all("SELECT owner, root, base FROM home ORDER BY owner", [], home)
+    }
+
+    fn storages(&mut self) -> Result<Vec<(StorageNo, String)>, StoreError> {
+        let sql = "SELECT no, name FROM storage ORDER BY no";
+        self.all(sql, [], |row| Ok((StorageNo(row.get(0)?), row.get(1)?)))
     }
 
     fn node(&mut self, id: NodeId) -> Result<Option<Node>, StoreError> {
@@ -196,6 +201,17 @@ pub(super) fn is_attached(rows: &impl Rows, id: NodeId) -> Result<bool, StoreErr
 impl NodesWrite for Batch<'_> {
     fn next_stamp(&mut self) -> Result<Stamp, StoreError> {
         self.stamp()
+    }
+
+    fn storage_number(&mut self, name: &str) -> Result<StorageNo, StoreError> {
+        let known = "SELECT no FROM storage WHERE name = ?1";
+        if let Some(no) = self.one(known, [name], |row| row.get(0))? {
+            return Ok(StorageNo(no));
+        }
+        self.run("INSERT INTO storage (name) VALUES (?1)", [name])?;
+        let no = self.conn().last_insert_rowid();
+        let too_many = |_| StoreError::Failed(format!("storage {no} is one too many"));
+        u32::try_from(no).map(StorageNo).map_err(too_many)
     }
 
     fn insert_home(&mut self, owner: &Uid, base: &str, root: &Node) -> Result<Home, StoreError> {

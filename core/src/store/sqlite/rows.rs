@@ -124,6 +124,6 @@ impl ToSql for Uid {
 impl FromSql for Uid {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let text = value.as_str()?;
-        Self::parse(text).ok_or_else(|| FromSqlError::Other("a malformed user id".into()))
+        Self::parse_owner(text).ok_or_else(|| FromSqlError::Other("a malformed user id".into()))
     }
 }
