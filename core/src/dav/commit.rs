@@ -17,7 +17,8 @@ pub(super) struct Committer {
     pub(super) tree: Tree,
     pub(super) content: Content,
     pub(super) actor: Actor,
-    pub(super) uid: Uid,
+    /// Whose tree.
+    pub(super) owner: Uid,
 }
 
 impl Committer {
@@ -51,7 +52,7 @@ impl Committer {
 
     async fn commit(&self, put: Put, parents: bool) -> Result<PutDone, TreeError> {
         let again = parents.then(|| put.clone());
-        let done = self.tree.put(self.actor.clone(), &self.uid, put).await;
+        let done = self.tree.put(self.actor.clone(), &self.owner, put).await;
         match (done, again) {
             (Err(TreeError::ParentMissing(_)), Some(put)) => self.commit_with_parents(put).await,
             (done, _) => done,
@@ -76,7 +77,7 @@ impl Committer {
             }
         }
         let staged: Vec<Staged> = parents.iter().map(|parent| parent.staged.clone()).collect();
-        match self.tree.put_below(self.actor.clone(), &self.uid, put, parents).await {
+        match self.tree.put_below(self.actor.clone(), &self.owner, put, parents).await {
             Ok((done, unused)) => {
                 self.discard(unused).await;
                 Ok(done)
@@ -102,7 +103,7 @@ impl Committer {
             let staged = self.content.stage_folder().await.map_err(TreeError::from)?;
             let at = staged.at.clone();
             let new = NewFolder { path, staged, conditions, props, most_dead };
-            let made = self.tree.mkcol(self.actor.clone(), &self.uid, new).await;
+            let made = self.tree.mkcol(self.actor.clone(), &self.owner, new).await;
             self.tidy(made, &at).await
         })
         .await?

@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::commit::Committer;
 use super::place::Place;
-use super::props::Viewer;
+use super::props::{Viewer, Within};
 use super::{Dav, DavError, actor};
 use crate::auth::Principal;
+use crate::content::Content;
+use crate::ids::Uid;
 use crate::names::fits_windows;
 use crate::path::{DavPath, PathError};
 use crate::proto::conditions::{EtagCondition, IfHeader, IfList};
@@ -16,19 +18,87 @@ use crate::proto::dates::parse_http_date;
 use crate::proto::destination::Destination;
 use crate::proto::media_type::parse_essence;
 use crate::proto::overwrite::Overwrite;
+use crate::storage::StorageNo;
 use crate::store;
 use crate::store::nodes::Node;
-use crate::tree::{Actor, Conditions, IfClause, IfTarget, TreeError, find};
+use crate::tree::{
+    Actor, Conditions, IfClause, IfTarget, Mount, Mounts, TreeError, Viewer as TreeViewer, find,
+};
 use crate::wire::{Body, Request};
 
-/// A request on a user's files.
+/// Who comes to files, and which there are for them.
+#[derive(Clone)]
+pub(super) struct Visit<'a> {
+    pub(super) dav: &'a Dav,
+    pub(super) principal: &'a Principal,
+    /// The storage that the home is on.
+    pub(super) home: StorageNo,
+    /// What is grafted into the home.
+    pub(super) mounts: Mounts,
+}
+
+/// A place among what somebody sees: in the own tree, or in a mount's.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    /// Whose tree.
+    pub(super) owner: Uid,
+    /// The path in it.
+    pub(super) path: DavPath,
+    /// The mount, if it is one's tree.
+    pub(super) mount: Option<Mount>,
+    /// The storage that it lies on.
+    pub(super) storage: StorageNo,
+}
+
+impl Visit<'_> {
+    /// The place of a path below the user's root.
+    pub(super) fn spot(&self, path: DavPath) -> Spot {
+        match self.mounts.find(&path) {
+            Some((mount, path)) => Spot {
+                owner: mount.tree.clone(),
+                path,
+                mount: Some(mount.clone()),
+                storage: mount.storage,
+            },
+            None => {
+                Spot { owner: self.principal.uid.clone(), path, mount: None, storage: self.home }
+            }
+        }
+    }
+}
+
+impl Spot {
+    /// The path below the user's root.
+    pub(super) fn seen_at(&self) -> DavPath {
+        match &self.mount {
+            Some(mount) => mount.point.over(&self.path),
+            None => self.path.clone(),
+        }
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.mount.as_ref().is_some_and(|mount| mount.read_only)
+    }
+}
+
+/// A request on files. One in a mount is a request on the mount's tree, whose root is seen at the
+/// mount point: paths and hrefs are those of that tree.
 pub(super) struct Context<'a> {
     pub(super) dav: &'a Dav,
     pub(super) principal: &'a Principal,
-    /// Encoded href of the root, without trailing slash.
+    pub(super) visit: Visit<'a>,
+    /// Encoded href of the user's root, without trailing slash.
+    pub(super) home_base: String,
+    /// The same of the tree's root.
     pub(super) base: String,
+    /// Whose tree it is.
+    pub(super) owner: Uid,
     /// The resource.
     pub(super) path: DavPath,
+    /// The mount that it lies in.
+    pub(super) mount: Option<Mount>,
+    /// Stages where the resource lies.
+    pub(super) content: Content,
     /// What must hold.
     pub(super) conditions: Conditions,
     request_id: Arc<str>,
@@ -37,27 +107,28 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// `base` is the encoded href of the user's root, and `path` a path below it.
     pub(super) fn new(
-        dav: &'a Dav,
-        principal: &'a Principal,
+        visit: &Visit<'a>,
         base: String,
         path: DavPath,
         request: &Request,
     ) -> Result<Self, DavError> {
-        match principal.access.covers(&path) {
-            true => Self::beside(dav, principal, base, path, request),
+        match visit.principal.access.covers(&path) {
+            true => Self::beside(visit, base, path, request),
             false => Err(DavError::NoSuchPlace),
         }
     }
 
     /// The same for a request on something else, which uses a path only to ask about it.
     pub(super) fn beside(
-        dav: &'a Dav,
-        principal: &'a Principal,
+        visit: &Visit<'a>,
         base: String,
         path: DavPath,
         request: &Request,
     ) -> Result<Self, DavError> {
+        let Spot { owner, path, mount, storage } = visit.spot(path);
+        let (home_base, base) = (base.clone(), base_of(base, mount.as_ref()));
         let authority = request.base_url.split("://").nth(1).unwrap_or_default();
         let host = authority.split('/').next().unwrap_or_default();
         let mut hosts = vec![host.to_ascii_lowercase()];
@@ -65,10 +136,15 @@ impl<'a> Context<'a> {
         hosts.extend(request.uri.authority().map(|host| host.as_str().to_ascii_lowercase()));
         let request_id = Arc::clone(&request.id);
         let mut context = Self {
-            dav,
-            principal,
+            dav: visit.dav,
+            principal: visit.principal,
+            visit: visit.clone(),
+            home_base,
             base,
+            owner,
             path,
+            mount,
+            content: visit.dav.content.on(storage),
             conditions: Conditions::default(),
             request_id,
             hosts,
@@ -77,17 +153,39 @@ impl<'a> Context<'a> {
         Ok(context)
     }
 
+    /// Refuses what lies in a mount that is not there.
+    pub(super) async fn require_there(&self) -> Result<(), DavError> {
+        match &self.mount {
+            Some(mount) => self.dav.require_mount(mount).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The resource, among all that its user sees.
+    pub(super) fn spot(&self) -> Spot {
+        let storage = self.content.stages_on();
+        let (owner, path, mount) = (self.owner.clone(), self.path.clone(), self.mount.clone());
+        Spot { owner, path, mount, storage }
+    }
+
+    /// Who does it. Whoever owns the storage pays: in a mount no user's quota counts.
     pub(super) fn actor(&self) -> Actor {
-        actor(self.principal, &self.request_id)
+        self.actor_at(&self.spot())
+    }
+
+    /// The same where what changes is in another tree.
+    pub(super) fn actor_at(&self, spot: &Spot) -> Actor {
+        let actor = actor(self.principal, &self.request_id);
+        Actor { quota: actor.quota.filter(|_| spot.mount.is_none()), ..actor }
     }
 
     /// What a commit needs, to go on without this request.
     pub(super) fn committer(&self) -> Committer {
         Committer {
             tree: self.dav.tree.clone(),
-            content: self.dav.content.clone(),
+            content: self.content.clone(),
             actor: self.actor(),
-            uid: self.principal.uid.clone(),
+            owner: self.owner.clone(),
         }
     }
 
@@ -97,18 +195,32 @@ impl<'a> Context<'a> {
         format!("{}/{}{slash}", self.base, path.encode())
     }
 
-    /// Refuses writes by app passwords that only read, and on paths outside their folder.
-    pub(super) fn require_write(&self, path: &DavPath) -> Result<(), DavError> {
-        match self.principal.may_write() && self.principal.access.covers(path) {
+    /// Refuses writes by app passwords that only read, and on paths outside their folder, and such in
+    /// mounts that nobody may change.
+    pub(super) fn require_write(&self, spot: &Spot) -> Result<(), DavError> {
+        if spot.is_read_only() {
+            return Err(DavError::ReadOnlyMount);
+        }
+        match self.principal.may_write() && self.principal.access.covers(&spot.seen_at()) {
             true => Ok(()),
             false => Err(DavError::OutOfScope),
         }
     }
 
-    /// The same for a name that may be new: the administrator may want names that fit Windows.
-    pub(super) fn require_new(&self, path: &DavPath) -> Result<(), DavError> {
-        self.require_write(path)?;
-        let fits = path.segments().all(fits_windows);
+    /// Refuses to take away or replace a mount, or a folder that mounts are seen in.
+    pub(super) fn require_no_mounts(&self, spot: &Spot) -> Result<(), DavError> {
+        match &spot.mount {
+            Some(_) if spot.path.is_root() => Err(DavError::MountPoint),
+            None if self.visit.mounts.hang_below(&spot.path) => Err(DavError::MountPoint),
+            _ => Ok(()),
+        }
+    }
+
+    /// [`Context::require_write`] for a name that may be new: the administrator may want names that
+    /// fit Windows.
+    pub(super) fn require_new(&self, spot: &Spot) -> Result<(), DavError> {
+        self.require_write(spot)?;
+        let fits = spot.path.segments().all(fits_windows);
         match fits || !self.dav.settings.windows_compatible {
             true => Ok(()),
             false => Err(PathError::NotForWindows.into()),
@@ -123,8 +235,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same about a place that may be in another tree.
+    pub(super) fn refused_at(&self, spot: &Spot, error: TreeError) -> DavError {
+        match DavError::from(error) {
+            DavError::Tree(error, _) => {
+                DavError::Tree(error, base_of(self.home_base.clone(), spot.mount.as_ref()))
+            }
+            error => error,
+        }
+    }
+
     /// `Destination`, inside the same user's files and not in another's.
-    pub(super) fn destination(&self, request: &Request) -> Result<DavPath, DavError> {
+    pub(super) fn destination(&self, request: &Request) -> Result<Spot, DavError> {
         let mut values = request.headers.get_all("destination").iter();
         let value = values.next().ok_or(DavError::HeaderMissing("Destination"))?;
         if values.next().is_some() {
@@ -136,8 +258,9 @@ impl<'a> Context<'a> {
         }
         match self.place(&to.path)? {
             Place::Files { path, .. } => {
-                self.require_new(&path)?;
-                Ok(path)
+                let spot = self.visit.spot(path);
+                self.require_new(&spot)?;
+                Ok(spot)
             }
             _ => Err(DavError::DestinationOutside),
         }
@@ -189,22 +312,36 @@ impl<'a> Context<'a> {
             return IfTarget::Foreign;
         }
         match self.place(&to.path) {
-            Ok(Place::Files { path, .. }) => IfTarget::Path(path),
+            Ok(Place::Files { path, .. }) => {
+                let Spot { owner, path, .. } = self.visit.spot(path);
+                IfTarget::Path(owner, path)
+            }
             _ => IfTarget::Foreign,
         }
+    }
+}
+
+/// Encoded href of a tree's root.
+fn base_of(home: String, mount: Option<&Mount>) -> String {
+    match mount {
+        Some(mount) => format!("{home}/{}", mount.point.encode()),
+        None => home,
     }
 }
 
 impl Context<'_> {
     /// The node at the request's path, and where its bytes lie on the storage.
     pub(super) async fn find(&self) -> Result<(Node, String), DavError> {
-        self.find_at(&self.path).await
+        self.find_in(self.owner.clone(), self.path.clone()).await
     }
 
-    /// The same of another path.
-    pub(super) async fn find_at(&self, path: &DavPath) -> Result<(Node, String), DavError> {
-        let (uid, path) = (self.principal.uid.clone(), path.clone());
-        let found = store::read(self.dav.tree.store(), move |tx| find(tx, &uid, &path)).await;
+    /// The same of another place.
+    pub(super) async fn find_at(&self, spot: &Spot) -> Result<(Node, String), DavError> {
+        self.find_in(spot.owner.clone(), spot.path.clone()).await
+    }
+
+    async fn find_in(&self, owner: Uid, path: DavPath) -> Result<(Node, String), DavError> {
+        let found = store::read(self.dav.tree.store(), move |tx| find(tx, &owner, &path)).await;
         found.map_err(|error: TreeError| self.refused(error))
     }
 
@@ -212,6 +349,19 @@ impl Context<'_> {
     pub(super) async fn read_xml(&self, request: &mut Request) -> Result<Bytes, DavError> {
         let body = std::mem::replace(&mut request.body, Body::from_bytes(""));
         Ok(body.collect(self.dav.settings.xml.bytes).await?)
+    }
+
+    /// Who sees what of this tree.
+    pub(super) fn tree_viewer(&self) -> TreeViewer {
+        TreeViewer {
+            user: self.principal.uid.clone(),
+            owner: self.owner.clone(),
+            mounts: match self.mount {
+                Some(_) => Mounts::default(),
+                None => self.visit.mounts.clone(),
+            },
+            now: self.dav.clock.seconds(),
+        }
     }
 
     /// Whether the body is meant to be XML.
@@ -224,7 +374,12 @@ impl Context<'_> {
 
     /// Refuses a growth that the quota does not allow as things are now; the commit checks again.
     pub(super) async fn foresee_quota(&self, growth: u64) -> Result<(), DavError> {
-        match self.room().await? {
+        self.foresee_quota_at(&self.spot(), growth).await
+    }
+
+    /// The same for another place.
+    pub(super) async fn foresee_quota_at(&self, spot: &Spot, growth: u64) -> Result<(), DavError> {
+        match self.room_at(spot).await? {
             Some(room) if growth > room => {
                 Err(self.refused(TreeError::OverQuota { needed: growth }))
             }
@@ -234,15 +389,24 @@ impl Context<'_> {
 
     /// Bytes that the quota leaves; `None` for any.
     pub(super) async fn room(&self) -> Result<Option<u64>, DavError> {
-        let Some(quota) = self.principal.quota else { return Ok(None) };
-        let (root, _) = self.find_at(&DavPath::root()).await?;
+        self.room_at(&self.spot()).await
+    }
+
+    async fn room_at(&self, spot: &Spot) -> Result<Option<u64>, DavError> {
+        let quota = self.principal.quota.filter(|_| spot.mount.is_none());
+        let Some(quota) = quota else { return Ok(None) };
+        let (root, _) = self.find_in(spot.owner.clone(), DavPath::root()).await?;
         Ok(Some(quota.saturating_sub(root.size)))
     }
 
     /// What of an answer does not depend on the resource.
     pub(super) async fn viewer(&self, request: &Request) -> Result<Viewer, DavError> {
         // COMPAT(all): -3 means unlimited (Nextcloud `lib/public/Files/FileInfo.php`).
-        let available = match self.room().await? {
+        let room = match self.mount {
+            Some(_) => self.content.free_space().await?,
+            None => self.room().await?,
+        };
+        let available = match room {
             None => -3,
             Some(room) => i64::try_from(room).unwrap_or(i64::MAX),
         };
@@ -254,6 +418,7 @@ impl Context<'_> {
             fingerprint: self.dav.installation.data_fingerprint.clone(),
             available,
             may_write: self.principal.may_write(),
+            mount: self.mount.as_ref().map(Within::of),
             base_url: request.base_url.to_string(),
             now: self.dav.clock.seconds(),
         })

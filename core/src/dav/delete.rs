@@ -21,7 +21,8 @@ pub(super) async fn delete(
     context: &Context<'_>,
     request: &mut Request,
 ) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_write(&context.spot())?;
+    context.require_no_mounts(&context.spot())?;
     match Depth::parse(request.header("depth"))? {
         None | Some(Depth::Infinity) => {}
         // COMPAT(rclone and others): a file has no members, so its depth says nothing.
@@ -30,7 +31,7 @@ pub(super) async fn delete(
     }
     let removed = context.dav.tree.remove(
         context.actor(),
-        &context.principal.uid,
+        &context.owner,
         context.path.clone(),
         context.conditions.clone(),
     );

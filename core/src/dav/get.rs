@@ -37,7 +37,7 @@ pub(super) async fn get(context: &Context<'_>, request: &mut Request) -> Result<
     if node.is_folder() {
         return Ok(Reply::with_body(StatusCode::OK, "text/html; charset=UTF-8", ""));
     }
-    let open = context.dav.content.open(node, disk_path).await?;
+    let open = context.content.open(node, disk_path).await?;
     if let Some(reply) = conditional(context, request, &open.node)? {
         return Ok(reply);
     }

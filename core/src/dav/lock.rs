@@ -39,7 +39,7 @@ const DEFAULT: i64 = 1800;
 const LONGEST_OWNER: usize = 4096;
 
 pub(super) async fn lock(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_write(&context.spot())?;
     if is_app_lock(request) {
         return user_lock(context, request).await;
     }
@@ -84,7 +84,7 @@ pub(super) async fn unlock(
     context: &Context<'_>,
     request: &mut Request,
 ) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_write(&context.spot())?;
     if is_app_lock(request) {
         return user_unlock(context).await;
     }
@@ -156,7 +156,7 @@ async fn grant(
     let conditions = context.conditions.clone();
     to_the_end(async move {
         let staged = empty.as_ref().map(|empty| empty.staged.at.clone());
-        let (actor, uid) = (committer.actor.clone(), &committer.uid);
+        let (actor, uid) = (committer.actor.clone(), &committer.owner);
         let granted = committer.tree.lock(actor, uid, path, wanted, empty, conditions).await;
         let Some(staged) = staged else { return granted };
         match granted {
@@ -171,12 +171,12 @@ async fn grant(
 }
 
 async fn give_up(context: &Context<'_>, which: Unlock) -> Result<Node, TreeError> {
-    let (uid, path) = (&context.principal.uid, context.path.clone());
+    let (uid, path) = (&context.owner, context.path.clone());
     context.dav.tree.unlock(context.actor(), uid, path, which).await
 }
 
 async fn refresh(context: &Context<'_>, timeout: i64) -> Result<Reply, DavError> {
-    let (uid, path) = (&context.principal.uid, context.path.clone());
+    let (uid, path) = (&context.owner, context.path.clone());
     let refreshed = context.dav.tree.refresh_lock(
         context.actor(),
         uid,
@@ -190,11 +190,11 @@ async fn refresh(context: &Context<'_>, timeout: i64) -> Result<Reply, DavError>
 
 /// §7.3: locking an unmapped URL makes an empty resource.
 async fn stage_empty(context: &Context<'_>, request: &Request) -> Result<Put, DavError> {
-    context.require_new(&context.path)?;
-    context.dav.require_space(0).await?;
+    context.require_new(&context.spot())?;
+    context.require_space(0).await?;
     let described = Described::parse(request)?;
     let expected = Expected { mtime: described.mtime, ..Expected::default() };
-    let received = context.dav.content.receive(&mut Body::from_bytes(""), &expected).await?;
+    let received = context.content.receive(&mut Body::from_bytes(""), &expected).await?;
     Ok(Put {
         path: context.path.clone(),
         staged: received.staged,

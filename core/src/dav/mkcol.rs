@@ -17,7 +17,7 @@ use crate::tree::TreeError;
 use crate::wire::{Reply, Request};
 
 pub(super) async fn mkcol(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
-    context.require_new(&context.path)?;
+    context.require_new(&context.spot())?;
     let body = context.read_xml(request).await?;
     let props = match MkcolBody::parse(&body, &context.dav.settings.xml) {
         Ok(body) => body,
@@ -26,7 +26,7 @@ pub(super) async fn mkcol(context: &Context<'_>, request: &mut Request) -> Resul
         Err(_) if !context.says_xml(request) => return Err(DavError::UnsupportedMediaType),
         Err(error) => return Err(error.into()),
     };
-    context.dav.require_space(0).await?;
+    context.require_space(0).await?;
     let changes = proppatch::changes_for_new(context, &props)?;
     let most = context.dav.settings.dead_properties;
     if changes.len() > most {

@@ -15,6 +15,7 @@ mod lock;
 mod lock_view;
 mod methods;
 mod mkcol;
+mod mounts;
 mod options;
 mod patch;
 mod place;
@@ -29,7 +30,7 @@ mod space;
 mod uploads;
 mod virtual_places;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,12 +41,15 @@ use crate::clock::Clock;
 use crate::content::{Content, TransferLimits, to_the_end};
 use crate::ids::Uid;
 use crate::proto::dav::XmlLimits;
+use crate::storage::StorageNo;
 use crate::store::Installation;
 use crate::store::StoreError;
 use crate::tree::{Tree, TreeError};
 use crate::wire::{Reply, Request, USER_FIELD};
-use context::Context;
+use context::{Context, Visit};
 pub use error::DavError;
+pub use mounts::MountRule;
+use mounts::MountTable;
 use place::Place;
 
 /// Limits of the room, from `[limits]` and `[storage]`.
@@ -103,8 +107,9 @@ pub struct Dav {
     settings: DavSettings,
     clock: Clock,
     space: space::Space,
-    /// Users whose home was seen to exist.
-    homes: RwLock<HashSet<Uid>>,
+    /// Users whose home was seen to exist, and the storage it is on.
+    homes: RwLock<HashMap<Uid, StorageNo>>,
+    mounts: MountTable,
 }
 
 impl Dav {
@@ -118,8 +123,14 @@ impl Dav {
     ) -> Self {
         let installation = tree.store().installation().clone();
         let (tree, content) = (tree.limited(settings.locks), content.limited(settings.transfers));
-        let (space, homes) = Default::default();
-        Self { auth, tree, content, installation, settings, clock, space, homes }
+        let (space, homes, mounts) = Default::default();
+        Self { auth, tree, content, installation, settings, clock, space, homes, mounts }
+    }
+
+    /// The same with mounts in users' homes.
+    #[must_use]
+    pub fn mounting(self, rules: Vec<MountRule>) -> Self {
+        Self { mounts: MountTable::new(rules), ..self }
     }
 
     /// Answers a request below `/remote.php/`.
@@ -147,13 +158,14 @@ impl Dav {
         *user = Some(principal.uid.clone());
         match Place::parse(request.uri.path(), &principal.uid)? {
             Place::Files { base, path } => {
-                self.ensure_home(&principal.uid).await?;
-                let context = Context::new(self, &principal, base, path, &request)?;
+                let visit = self.visit(&principal, &request).await?;
+                let context = Context::new(&visit, base, path, &request)?;
+                context.require_there().await?;
                 files(&context, &mut request).await
             }
             Place::Uploads { base, rest } => {
-                self.ensure_home(&principal.uid).await?;
-                uploads::handle(self, &principal, &base, &rest, &mut request).await
+                let visit = self.visit(&principal, &request).await?;
+                uploads::handle(&visit, &base, &rest, &mut request).await
             }
             Place::Virtual(place) => {
                 virtual_places::handle(self, &principal, &place, &mut request).await
@@ -162,13 +174,28 @@ impl Dav {
         }
     }
 
-    /// Makes a user's home at the first request that needs it.
-    async fn ensure_home(&self, uid: &Uid) -> Result<(), DavError> {
-        if self.homes.read().unwrap_or_else(PoisonError::into_inner).contains(uid) {
-            return Ok(());
+    /// Who comes to files, with a home that is there and the mounts in it.
+    async fn visit<'a>(
+        &'a self,
+        principal: &'a Principal,
+        request: &Request,
+    ) -> Result<Visit<'a>, DavError> {
+        let home = self.ensure_home(&principal.uid).await?;
+        let mounts = self.mounts.of(&self.auth, principal).await?;
+        self.prepare_points(&principal.uid, home, &mounts, &request.id).await?;
+        Ok(Visit { dav: self, principal, home, mounts })
+    }
+
+    /// Makes a user's home at the first request that needs it, and gives the storage it is on.
+    async fn ensure_home(&self, uid: &Uid) -> Result<StorageNo, DavError> {
+        if let Some(no) = self.homes.read().unwrap_or_else(PoisonError::into_inner).get(uid) {
+            return Ok(*no);
         }
+        let home = self.tree.find_home(uid).await?;
+        let base = home.map_or_else(|| self.tree.base_of(uid), |home| home.base);
+        let no = StorageNo::of(&base);
         let finished = self.tree.home_is_finished(uid).await?;
-        let on_disk = finished.is_none() && self.content.stat(uid.as_str()).await?.is_some();
+        let on_disk = finished.is_none() && self.content.stat(&base).await?.is_some();
         if finished == Some(false) || on_disk {
             // Files that were there before the home: all of them, or none. Who was shown a part would
             // take the rest for deleted.
@@ -176,7 +203,7 @@ impl Dav {
                 return Err(TreeError::Store(StoreError::Busy).into());
             }
         } else if finished.is_none() {
-            let (tree, content, uid) = (self.tree.clone(), self.content.clone(), uid.clone());
+            let (tree, content, uid) = (self.tree.clone(), self.content.on(no), uid.clone());
             to_the_end(async move {
                 let staged = content.stage_folder().await?;
                 let at = staged.at.clone();
@@ -192,8 +219,8 @@ impl Dav {
             })
             .await??;
         }
-        self.homes.write().unwrap_or_else(PoisonError::into_inner).insert(uid.clone());
-        Ok(())
+        self.homes.write().unwrap_or_else(PoisonError::into_inner).insert(uid.clone(), no);
+        Ok(no)
     }
 }
 

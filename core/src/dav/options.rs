@@ -21,9 +21,13 @@ pub(super) async fn options(dav: &Dav, request: &Request) -> Result<Reply, DavEr
         None => ALLOW_FILES,
         Some(principal) => match Place::parse(request.uri.path(), &principal.uid)? {
             Place::Files { path, .. } => {
-                let uid = principal.uid.clone();
+                let (mut owner, mut path) = (principal.uid.clone(), path);
+                let mounts = dav.mounts.of(&dav.auth, &principal).await?;
+                if let Some((mount, below)) = mounts.find(&path) {
+                    (owner, path) = (mount.tree.clone(), below);
+                }
                 let found: Result<_, crate::tree::TreeError> =
-                    store::read(dav.tree.store(), move |tx| find(tx, &uid, &path)).await;
+                    store::read(dav.tree.store(), move |tx| find(tx, &owner, &path)).await;
                 if found.is_ok() { ALLOW_FILES } else { ALLOW_NOTHING }
             }
             Place::Uploads { .. } => ALLOW_UPLOADS,

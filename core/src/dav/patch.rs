@@ -26,7 +26,7 @@ use crate::tree::{Conditions, Put, TreeError};
 use crate::wire::{Reply, Request};
 
 pub(super) async fn patch(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_write(&context.spot())?;
     let (node, disk_path) = context.find().await?;
     if node.is_folder() {
         return Err(DavError::MethodNotAllowed(ALLOW_FILES));
@@ -45,7 +45,7 @@ async fn recalculate(
 ) -> Result<Reply, DavError> {
     let bad = DavError::BadRequest("X-Recalculate-Hash names no known checksum");
     let kind = ChecksumKind::find(kind.trim()).ok_or(bad)?;
-    let content = &context.dav.content;
+    let content = &context.content;
     let open = content.open(node, disk_path).await?;
     let mut kinds = vec![ChecksumKind::Sha1];
     if kind != ChecksumKind::Sha1 {
@@ -57,7 +57,7 @@ async fn recalculate(
     if open.node.checksums != checksums {
         let kept = context.dav.tree.set_checksums(
             context.actor(),
-            &context.principal.uid,
+            &context.owner,
             context.path.clone(),
             open.node.content,
             checksums,
@@ -91,15 +91,15 @@ async fn update(
     }
     let foreseen = context.dav.tree.foresee_put(
         context.actor(),
-        &context.principal.uid,
+        &context.owner,
         context.path.clone(),
         Some(size),
         context.conditions.clone(),
     );
     foreseen.await.map_err(|error| context.refused(error))?;
     // The new file stands beside the old one for a while.
-    context.dav.require_space(size).await?;
-    let content = &context.dav.content;
+    context.require_space(size).await?;
+    let content = &context.content;
     // Only over the bytes that were read: a write in between is a failed condition.
     let id = node.id;
     let (received, stamp) =

@@ -26,12 +26,11 @@ use super::DavError;
 use super::context::Context;
 use super::error::XML;
 use super::props::{PropSet, Viewer};
-use crate::ids::Uid;
 use crate::path::DavPath;
 use crate::proto::dav::{Multistatus, Propfind};
 use crate::proto::depth::Depth;
 use crate::store::{Store, StoreError};
-use crate::tree::{Listed, Listing, TreeError};
+use crate::tree::{Listed, Listing, TreeError, Viewer as TreeViewer};
 use crate::wire::{Reply, ReplyBody, Request, StreamBroken};
 
 /// Rows read at once.
@@ -59,7 +58,7 @@ pub(super) async fn propfind(
         PropSet::of(Propfind::parse(&body, &context.dav.settings.xml)?, wants_minimal(request));
     let viewer = context.viewer(request).await?;
     if depth == Depth::One {
-        context.dav.content.freshen(&context.principal.uid, &context.path).await;
+        context.content.freshen(&context.owner, &context.path).await;
     }
     let (pieces, found) = list(context, depth, set, viewer);
     // Nothing is answered before the resource was found; after it, errors break the stream.
@@ -97,10 +96,10 @@ fn list(
     let (sender, pieces) = mpsc::channel(4);
     let (found, was_found) = oneshot::channel();
     let store = Arc::clone(context.dav.tree.store());
-    let (uid, path) = (context.principal.uid.clone(), context.path.clone());
+    let (who, path) = (context.tree_viewer(), context.path.clone());
     tokio::task::spawn_blocking(move || {
         let mut writer = Writer { out: Multistatus::begin(), sender, set, viewer };
-        match writer.read(&*store, (&uid, &path), depth, found) {
+        match writer.read(&*store, (who, &path), depth, found) {
             // At the client's pace, which no thread of the pool waits for.
             Ok(Some(backlog)) => drop(tokio::spawn(writer.finish(backlog))),
             Ok(None) => {} // answered as a whole
@@ -129,7 +128,7 @@ impl Writer {
     fn read(
         &mut self,
         store: &dyn Store,
-        (uid, path): (&Uid, &DavPath),
+        (who, path): (TreeViewer, &DavPath),
         depth: Depth,
         first: oneshot::Sender<First>,
     ) -> Result<Option<VecDeque<Vec<Listed>>>, TreeError> {
@@ -141,7 +140,7 @@ impl Writer {
             }
         };
         let tx = &mut *snapshot;
-        let opened = Listing::open(tx, uid, path, uid, self.set.wants(), self.viewer.now)
+        let opened = Listing::open(tx, who, path, self.set.wants())
             .and_then(|listing| listing.target(tx).map(|target| (listing, target)));
         let (mut listing, target) = match opened {
             Ok(opened) => opened,

@@ -28,7 +28,7 @@ pub(super) async fn proppatch(
     context: &Context<'_>,
     request: &mut Request,
 ) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
+    context.require_write(&context.spot())?;
     let body = context.read_xml(request).await?;
     let ops = Proppatch::parse(&body, &context.dav.settings.xml)?.ops;
     let is_folder = context.find().await?.0.is_folder();
@@ -79,7 +79,7 @@ pub(super) fn changes_for_new(
 async fn patch(context: &Context<'_>, changes: Vec<PropChange>) -> Result<(), TreeError> {
     let patched = context.dav.tree.patch_props(
         context.actor(),
-        &context.principal.uid,
+        &context.owner,
         context.path.clone(),
         changes,
         context.dav.settings.dead_properties,

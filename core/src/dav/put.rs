@@ -73,7 +73,7 @@ impl Described {
 }
 
 pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<Reply, DavError> {
-    context.require_new(&context.path)?;
+    context.require_new(&context.spot())?;
     if request.headers.contains_key("content-range") {
         return Err(DavError::BadRequest("Content-Range on PUT requests are forbidden."));
     }
@@ -92,11 +92,7 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         quota: foresee(context, announced, auto_mkcol).await?,
         file: context.dav.settings.max_file_bytes,
         // Bytes that are announced are set aside already.
-        disk: context
-            .dav
-            .require_space(announced.unwrap_or(0))
-            .await?
-            .filter(|_| announced.is_none()),
+        disk: context.require_space(announced.unwrap_or(0)).await?.filter(|_| announced.is_none()),
     };
     let expected = Expected {
         length: announced,
@@ -104,7 +100,7 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         mtime: described.mtime,
         room: room.least(),
     };
-    let received = context.dav.content.receive(&mut request.body, &expected).await;
+    let received = context.content.receive(&mut request.body, &expected).await;
     let received = received.map_err(|error| match error {
         ContentError::OverQuota => room.ended(),
         error => error.into(),
@@ -131,13 +127,8 @@ async fn foresee(
 ) -> Result<Option<u64>, DavError> {
     let path = context.path.clone();
     let conditions = context.conditions.clone();
-    let foreseen = context.dav.tree.foresee_put(
-        context.actor(),
-        &context.principal.uid,
-        path,
-        length,
-        conditions,
-    );
+    let foreseen =
+        context.dav.tree.foresee_put(context.actor(), &context.owner, path, length, conditions);
     match foreseen.await {
         Ok(foreseen) => Ok(foreseen.room),
         Err(TreeError::ParentMissing(_)) if auto_mkcol => {

@@ -16,17 +16,20 @@ use http::StatusCode;
 
 use super::DavError;
 use super::context::Context;
+use super::copy::carry;
 use super::put::{Described, identified};
 use crate::proto::depth::Depth;
-use crate::tree::{Destination, Relocated};
+use crate::tree::{Carry, Destination, Relocated};
 use crate::wire::{Reply, Request};
 
 pub(super) async fn relocate(
     context: &Context<'_>,
     request: &mut Request,
 ) -> Result<Reply, DavError> {
-    context.require_write(&context.path)?;
-    let path = context.destination(request)?;
+    context.require_write(&context.spot())?;
+    context.require_no_mounts(&context.spot())?;
+    let to = context.destination(request)?;
+    context.require_no_mounts(&to)?;
     let overwrite = context.overwrite(request)?;
     if let Some(Depth::Zero | Depth::One) = Depth::parse(request.header("depth"))?
         && context.find().await?.0.is_folder()
@@ -35,15 +38,19 @@ pub(super) async fn relocate(
     }
     // COMPAT(rclone): sends the time with MOVE and COPY, and otherwise sets it by PROPPATCH.
     let described = Described::parse(request)?;
-    let moved = context.dav.tree.relocate(
-        context.actor(),
-        &context.principal.uid,
-        context.path.clone(),
-        Destination { path, overwrite },
-        described.mtime,
-        context.conditions.clone(),
-    );
-    let moved = moved.await.map_err(|error| context.refused(error))?;
+    let moved = if to.owner == context.owner {
+        let moved = context.dav.tree.relocate(
+            context.actor(),
+            &context.owner,
+            context.path.clone(),
+            Destination { path: to.path, overwrite },
+            described.mtime,
+            context.conditions.clone(),
+        );
+        moved.await.map_err(|error| context.refused(error))?
+    } else {
+        carry(context, to, overwrite, Carry::Move(described.mtime), true).await?
+    };
     let reply = relocated(context, &moved);
     Ok(match described.mtime {
         Some(_) if !moved.node.is_folder() => reply.header("x-oc-mtime", "accepted"),

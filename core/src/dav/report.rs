@@ -39,7 +39,7 @@ pub(super) async fn report(
     };
     let set = PropSet::exactly(report.props);
     let viewer = context.viewer(request).await?;
-    let found = run(context, question, set, viewer, context.path.clone()).await?;
+    let found = run(context, question, set, viewer).await?;
     Ok(multistatus(ReplyBody::Full(found)))
 }
 

@@ -8,6 +8,7 @@
 //! | a literal that cannot be read          | 400    | RFC 5323 §5.6                       |
 //! | longer than `search_timeout_secs`, or than 64 MiB | 503 | threats §6                   |
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -17,13 +18,14 @@ use super::DavError;
 use super::context::Context;
 use super::place::Place;
 use super::propfind::multistatus;
-use super::props::{Live, PropSet, Viewer, live};
+use super::props::{Live, PropSet, Viewer, Within, live};
 use crate::path::DavPath;
 use crate::proto::dates::parse_search_date;
 use crate::proto::dav::{Direction, Multistatus, Op, SearchDepth, SearchRequest, Where};
+use crate::store::nodes::Node;
 use crate::store::search::{Filter, Order, Question, SortKey};
-use crate::store::{self, StoreError};
-use crate::tree::{TreeError, listed_at};
+use crate::store::{self, ReadTx, StoreError};
+use crate::tree::{Mount, Mounts, TreeError, Viewer as TreeViewer, listed_at};
 use crate::wire::{Reply, ReplyBody, Request};
 
 /// Longest answer, in bytes: it is made in memory. 5,000 results with all that clients ask for are a
@@ -36,10 +38,14 @@ pub(super) async fn search(
 ) -> Result<Reply, DavError> {
     let body = context.read_xml(request).await?;
     let wanted = SearchRequest::parse(&body, &context.dav.settings.xml)?;
+    let base = context.home_base.clone();
     let scope = scope(context, &wanted.scope.href)?;
+    // From here on it is a request on what is searched in.
+    let context = &Context::beside(&context.visit, base, scope, request)?;
+    context.require_there().await?;
     let set = PropSet::exactly(wanted.select);
     let viewer = context.viewer(request).await?;
-    let (node, _) = match context.find_at(&scope).await {
+    let (node, _) = match context.find().await {
         Err(error) if error.status() == StatusCode::NOT_FOUND => return Err(DavError::SearchScope),
         found => found?,
     };
@@ -62,7 +68,7 @@ pub(super) async fn search(
         time: context.dav.settings.search_timeout,
         members_only: wanted.scope.depth == SearchDepth::One,
     };
-    let found = run(context, question, set, viewer, scope).await?;
+    let found = run(context, question, set, viewer).await?;
     Ok(multistatus(ReplyBody::Full(found)))
 }
 
@@ -90,24 +96,20 @@ pub(super) async fn run(
     question: Question,
     set: PropSet,
     viewer: Viewer,
-    scope: DavPath,
 ) -> Result<Bytes, DavError> {
-    let (wants, now) = (set.wants(), context.dav.clock.seconds());
-    let owner = context.principal.uid.clone();
+    let wants = set.wants();
+    let trees = trees(context, viewer);
     let found = store::read(context.dav.tree.store(), move |tx| {
         let began = Instant::now();
         let mut out = Multistatus::begin();
-        for (node, below) in tx.search(&question)? {
+        for (tree, node, path) in matches(tx, &trees, question.clone())? {
             if began.elapsed() >= question.time {
                 return Err(StoreError::TooLong.into());
             }
-            let Ok(below) = DavPath::from_decoded(&below) else { continue };
-            let path = below.segments().try_fold(scope.clone(), |path, name| path.join(name));
-            let Ok(path) = path else { continue };
-            let listed = listed_at(tx, &owner, node, path, wants, now)?;
+            let listed = listed_at(tx, &tree.who, node, path, wants)?;
             let slash = if listed.node.is_folder() { "/" } else { "" };
-            let href = [&viewer.base, "/", &listed.path.encode(), slash].concat();
-            set.write(&mut out, &viewer, &listed, &href);
+            let href = [&tree.viewer.base, "/", &listed.path.encode(), slash].concat();
+            set.write(&mut out, &tree.viewer, &listed, &href);
             if out.len() > MAX_ANSWER_BYTES {
                 return Err(StoreError::TooLong.into());
             }
@@ -115,6 +117,102 @@ pub(super) async fn run(
         Ok::<_, TreeError>(out.finish())
     });
     found.await.map_err(|error| context.refused(error))
+}
+
+/// A tree that is searched: that of the scope, and those of mounts below it.
+struct Tree {
+    who: TreeViewer,
+    viewer: Viewer,
+    /// Where in it.
+    scope: DavPath,
+    /// Of a mount, its root is not known yet.
+    mount: Option<Mount>,
+}
+
+fn trees(context: &Context<'_>, viewer: Viewer) -> Vec<Tree> {
+    let who = context.tree_viewer();
+    let mut trees = Vec::new();
+    for mount in who.mounts.below(&context.path) {
+        let base = format!("{}/{}", context.base, mount.point.encode());
+        let owner = mount.tree.clone();
+        trees.push(Tree {
+            who: TreeViewer { owner, mounts: Mounts::default(), ..who.clone() },
+            viewer: Viewer { base, mount: Some(Within::of(mount)), ..viewer.clone() },
+            scope: DavPath::root(),
+            mount: Some(mount.clone()),
+        });
+    }
+    trees.insert(0, Tree { who, viewer, scope: context.path.clone(), mount: None });
+    trees
+}
+
+/// What answers the question in all trees, in its order, within its limits.
+fn matches<'t>(
+    tx: &mut dyn ReadTx,
+    trees: &'t [Tree],
+    question: Question,
+) -> Result<Vec<(&'t Tree, Node, DavPath)>, TreeError> {
+    let (offset, limit) = (question.offset, question.limit);
+    let many = trees.len() > 1;
+    let mut found = Vec::new();
+    for tree in trees {
+        let mut asked = question.clone();
+        if many {
+            (asked.offset, asked.limit) = (0, offset.saturating_add(limit));
+        }
+        if let Some(mount) = &tree.mount {
+            let Some(home) = tx.home(&mount.tree)? else { continue };
+            asked.below = home.root;
+            if marks_only(&asked.filter) && tx.is_favorite(home.root, &asked.user)? {
+                // The root is not below itself, and yet a folder that can be marked.
+                let root = tx.node(home.root)?;
+                found.extend(root.map(|root| (tree, root, DavPath::root())));
+            }
+            if asked.members_only {
+                continue;
+            }
+        }
+        for (node, below) in tx.search(&asked)? {
+            let Ok(below) = DavPath::from_decoded(&below) else { continue };
+            let path = tree.scope.over(&below);
+            // What a mount hides is not seen.
+            if tree.who.mounts.find(&path).is_none() {
+                found.push((tree, node, path));
+            }
+        }
+    }
+    if many {
+        found.sort_by(|a, b| compare_nodes(&question.sort, &a.1, &b.1));
+        found = found.into_iter().skip(offset).take(limit).collect();
+    }
+    Ok(found)
+}
+
+/// Whether it asks for favourites and nothing else.
+fn marks_only(filter: &Filter) -> bool {
+    match filter {
+        Filter::Favorite(on) => *on,
+        Filter::And(parts) => !parts.is_empty() && parts.iter().all(marks_only),
+        _ => false,
+    }
+}
+
+/// The order that the index gives to the results of one tree.
+fn compare_nodes(sort: &[(SortKey, bool)], a: &Node, b: &Node) -> Ordering {
+    for (key, descending) in sort {
+        let order = match key {
+            SortKey::Name => a.name.cmp(&b.name),
+            SortKey::Mtime => a.mtime.cmp(&b.mtime),
+            SortKey::Uploaded => a.uploaded.cmp(&b.uploaded),
+            SortKey::Size => a.size.cmp(&b.size),
+            SortKey::FileId => a.id.cmp(&b.id),
+        };
+        let order = if *descending { order.reverse() } else { order };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.id.cmp(&b.id)
 }
 
 fn filter(condition: &Where) -> Result<Filter, DavError> {

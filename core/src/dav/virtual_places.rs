@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use super::context::Context;
+use super::context::{Context, Visit};
 use super::methods::ALLOW_VIRTUAL;
 use super::place::Virtual;
 use super::propfind::{multistatus, wants_minimal};
@@ -15,6 +15,8 @@ use crate::path::{DavPath, encode_href};
 use crate::proto::dav::names::{DAV, OC};
 use crate::proto::dav::{Multistatus, PropName, Propfind, Tag};
 use crate::proto::depth::Depth;
+use crate::storage::StorageNo;
+use crate::tree::Mounts;
 use crate::wire::{Reply, ReplyBody, Request};
 
 pub(super) async fn handle(
@@ -23,17 +25,19 @@ pub(super) async fn handle(
     place: &Virtual,
     request: &mut Request,
 ) -> Result<Reply, DavError> {
-    let context = || {
-        let base = format!("/remote.php/dav/files/{}", encode_href(principal.uid.as_str()));
-        // An app password for one folder may search in it; the scope is checked there.
-        Context::beside(dav, principal, base, DavPath::root(), request)
-    };
+    let base = || format!("/remote.php/dav/files/{}", encode_href(principal.uid.as_str()));
     match request.method.as_str() {
         "GET" | "HEAD" => Ok(Reply::with_body(StatusCode::OK, "text/html; charset=UTF-8", "")),
-        "PROPFIND" => propfind(&context()?, place, request).await,
+        "PROPFIND" => {
+            let (home, mounts) = (StorageNo::DATA, Mounts::default());
+            let visit = Visit { dav, principal, home, mounts };
+            let context = Context::beside(&visit, base(), DavPath::root(), request)?;
+            propfind(&context, place, request).await
+        }
         "SEARCH" => {
-            let context = context()?;
-            dav.ensure_home(&principal.uid).await?;
+            let visit = dav.visit(principal, request).await?;
+            // An app password for one folder may search in it; the scope is checked there.
+            let context = Context::beside(&visit, base(), DavPath::root(), request)?;
             search::search(&context, request).await
         }
         _ => Err(DavError::MethodNotAllowed(ALLOW_VIRTUAL)),

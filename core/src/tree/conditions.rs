@@ -3,6 +3,7 @@
 use super::TreeError;
 use super::locks::locks_covering;
 use super::walk::Walk;
+use crate::ids::Uid;
 use crate::path::DavPath;
 use crate::proto::conditions::{EtagCondition, IfCondition, IfState};
 use crate::store::ReadTx;
@@ -36,8 +37,8 @@ pub struct IfClause {
 pub enum IfTarget {
     /// The request's own.
     Request,
-    /// A tagged one in the same tree.
-    Path(DavPath),
+    /// A tagged one: whose tree it is in, and where.
+    Path(Uid, DavPath),
     /// One that this server does not know: it has neither etag nor lock.
     Foreign,
 }
@@ -97,8 +98,8 @@ impl IfClause {
         let other;
         let walk = match &self.target {
             IfTarget::Request => Some(walk),
-            IfTarget::Path(path) => {
-                other = Walk::to(tx, &walk.home.owner, path)?;
+            IfTarget::Path(owner, path) => {
+                other = Walk::to(tx, owner, path)?;
                 Some(&other)
             }
             IfTarget::Foreign => None,

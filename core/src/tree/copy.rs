@@ -95,7 +95,7 @@ impl Tree {
     }
 }
 
-fn collect(
+pub(super) fn collect(
     tx: &mut dyn ReadTx,
     walk: &Walk,
     top: Node,
@@ -130,7 +130,7 @@ fn collect(
     Ok(())
 }
 
-fn insert(
+pub(super) fn insert(
     tx: &mut dyn WriteTx,
     recorder: &Recorder<'_>,
     target: &Walk,

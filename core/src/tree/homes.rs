@@ -24,7 +24,7 @@ impl Tree {
     /// # Errors
     /// [`TreeError::Store`].
     pub async fn begin_home(&self, owner: &Uid) -> Result<Home, TreeError> {
-        let (owner, now) = (owner.clone(), self.clock.seconds());
+        let (owner, now, base) = (owner.clone(), self.clock.seconds(), self.base_of(owner));
         store::write(&self.store, move |tx| {
             if let Some(home) = tx.home(&owner)? {
                 return Ok(home);
@@ -32,7 +32,7 @@ impl Tree {
             let stamp = tx.next_stamp()?;
             // No tag is what says that it is unfinished.
             let root = new_root(&owner, stamp, Tag::default(), now);
-            Ok(tx.insert_home(&owner, owner.as_str(), &root)?)
+            Ok(tx.insert_home(&owner, &base, &root)?)
         })
         .await
     }
@@ -69,19 +69,26 @@ impl Tree {
     /// # Errors
     /// [`TreeError::Store`].
     pub async fn make_home(&self, owner: &Uid, staged: Staged) -> Result<(Home, bool), TreeError> {
-        let (owner, now) = (owner.clone(), self.clock.seconds());
+        let (owner, now, base) = (owner.clone(), self.clock.seconds(), self.base_of(owner));
         store::write(&self.store, move |tx| {
             if let Some(home) = tx.home(&owner)? {
                 return Ok((home, false));
             }
             let stamp = tx.next_stamp()?;
             let root = new_root(&owner, stamp, staged.tag, now);
-            let base = owner.as_str().to_owned();
             let home = tx.insert_home(&owner, &base, &root)?;
             tx.push_disk_op(&DiskOp::Publish { stage: staged.at, path: base, replaces: None })?;
             Ok((home, true))
         })
         .await
+    }
+
+    /// Where a tree that is made now lies: a home where homes are made, a mount at its storage's root.
+    pub fn base_of(&self, owner: &Uid) -> String {
+        match owner.is_person() {
+            true => self.homes_on.join(owner.as_str()),
+            false => owner.as_str().to_owned(),
+        }
     }
 
     /// Removes the home of a user with all in it, in the time of one row, and gives the bytes of

@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::TreeError;
 use super::locks::locks_covering;
+use super::mounts::{self, Graft, Mounts};
 use super::walk::Walk;
+use crate::etag::Etag;
 use crate::ids::{NodeId, Uid};
 use crate::path::DavPath;
 use crate::store::ReadTx;
@@ -44,9 +46,19 @@ pub struct Listed {
     pub locks: Vec<(DavPath, Lock)>,
     /// Dead properties.
     pub dead: Vec<DeadProp>,
+    /// What mounts make of it.
+    pub graft: Option<Graft>,
 }
 
 impl Listed {
+    /// The entity tag that this user sees.
+    pub fn etag(&self) -> Etag {
+        match &self.graft {
+            Some(Graft::Above(etag)) => etag.clone(),
+            _ => self.node.etag(),
+        }
+    }
+
     /// About how many bytes hang on the row.
     pub fn weight(&self) -> usize {
         let dead = self.dead.iter().map(|prop| prop.value.len() + prop.name.len());
@@ -68,6 +80,20 @@ pub struct Listing {
     favorite: bool,
     after: Option<String>,
     ended: bool,
+    viewer: Viewer,
+}
+
+/// Who sees a listing, of which tree.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// Whose favourites.
+    pub user: Uid,
+    /// Whose tree.
+    pub owner: Uid,
+    /// What is grafted into that tree for this user. None lies inside a mount.
+    pub mounts: Mounts,
+    /// Unix seconds.
+    pub now: i64,
 }
 
 impl Listing {
@@ -77,14 +103,13 @@ impl Listing {
     /// [`TreeError::NotFound`] and [`TreeError::Store`].
     pub fn open(
         tx: &mut dyn ReadTx,
-        owner: &Uid,
+        viewer: Viewer,
         path: &DavPath,
-        user: &Uid,
         wants: Wants,
-        now: i64,
     ) -> Result<Self, TreeError> {
-        let walk = Walk::to(tx, owner, path)?;
+        let walk = Walk::to(tx, &viewer.owner, path)?;
         let node = walk.require()?;
+        let (user, now) = (&viewer.user, viewer.now);
         let own = if wants.locks { locks_covering(tx, &walk, now)? } else { Vec::new() };
         let favorite = wants.favorites && tx.is_favorite(node.id, user)?;
         let inherited = own.iter().filter(|(_, lock)| lock.depth == LockDepth::Infinity);
@@ -100,18 +125,15 @@ impl Listing {
             after: None,
             ended: !node.is_folder(),
             walk,
+            viewer,
         };
-        listing.read_members_extras(tx, user, now)?;
+        listing.read_members_extras(tx)?;
         Ok(listing)
     }
 
-    fn read_members_extras(
-        &mut self,
-        tx: &mut dyn ReadTx,
-        user: &Uid,
-        now: i64,
-    ) -> Result<(), TreeError> {
+    fn read_members_extras(&mut self, tx: &mut dyn ReadTx) -> Result<(), TreeError> {
         let node = self.walk.require()?;
+        let (user, now) = (&self.viewer.user, self.viewer.now);
         if !node.is_folder() {
             return Ok(());
         }
@@ -139,7 +161,8 @@ impl Listing {
         let node = self.walk.require()?.clone();
         let dead = if self.wants.dead { tx.dead_props(node.id)? } else { Vec::new() };
         let (path, locks) = (self.walk.path.clone(), self.own.clone());
-        Ok(Listed { path, favorite: self.favorite, locks, dead, node })
+        let graft = mounts::above(tx, &self.viewer.mounts, &path, &node)?;
+        Ok(Listed { path, favorite: self.favorite, locks, dead, graft, node })
     }
 
     /// The next members in byte order of their names, at most `limit`, and fewer where much hangs on
@@ -160,8 +183,13 @@ impl Listing {
         let last = rows.len() < limit;
         let (count, mut bytes) = (rows.len(), 0);
         let mut page = Vec::with_capacity(count);
+        let mut read = 0;
         for row in rows {
+            read += 1;
             self.after = Some(row.name.clone());
+            if self.is_shadowed(&row.name) {
+                continue;
+            }
             let listed = self.member(tx, row)?;
             bytes += listed.weight();
             page.push(listed);
@@ -169,8 +197,40 @@ impl Listing {
                 break;
             }
         }
-        self.ended = last && page.len() == count;
+        self.ended = last && read == count;
+        if self.ended {
+            self.add_mounts(tx, &mut page)?;
+        }
         Ok(page)
+    }
+
+    /// Whether a mount is seen where a member of this name lies.
+    fn is_shadowed(&self, name: &str) -> bool {
+        let mut mounts = self.viewer.mounts.members(&self.walk.path);
+        mounts.any(|mount| mount.name() == name)
+    }
+
+    /// The roots of the mounts in this folder.
+    fn add_mounts(&self, tx: &mut dyn ReadTx, page: &mut Vec<Listed>) -> Result<(), TreeError> {
+        for mount in self.viewer.mounts.members(&self.walk.path) {
+            let Some(root) = mounts::root_of(tx, mount)? else { continue };
+            let mut locks = Vec::new();
+            if self.wants.locks {
+                locks = tx.locks_on(root.id)?;
+                locks.retain(|lock| lock.expires.is_none_or(|expires| expires > self.viewer.now));
+            }
+            let favorite = self.wants.favorites && tx.is_favorite(root.id, &self.viewer.user)?;
+            let dead = if self.wants.dead { tx.dead_props(root.id)? } else { Vec::new() };
+            page.push(Listed {
+                path: mount.point.clone(),
+                favorite,
+                locks: locks.into_iter().map(|lock| (mount.point.clone(), lock)).collect(),
+                dead,
+                graft: Some(Graft::Root { read_only: mount.read_only }),
+                node: root,
+            });
+        }
+        Ok(())
     }
 
     /// Whether there are no more members.
@@ -187,7 +247,9 @@ impl Listing {
             true => tx.dead_props(node.id)?,
             false => Vec::new(),
         };
-        Ok(Listed { favorite: self.favorites.contains(&node.id), path, locks, dead, node })
+        let favorite = self.favorites.contains(&node.id);
+        let graft = mounts::above(tx, &self.viewer.mounts, &path, &node)?;
+        Ok(Listed { favorite, path, locks, dead, graft, node })
     }
 }
 
@@ -197,22 +259,22 @@ impl Listing {
 /// [`TreeError::Store`].
 pub fn listed_at(
     tx: &mut dyn ReadTx,
-    user: &Uid,
+    viewer: &Viewer,
     node: Node,
     path: DavPath,
     wants: Wants,
-    now: i64,
 ) -> Result<Listed, TreeError> {
     let locks = match wants.locks && tx.any_locks()? {
         true => {
-            let walk = Walk::to(tx, user, &path)?;
-            locks_covering(tx, &walk, now)?
+            let walk = Walk::to(tx, &viewer.owner, &path)?;
+            locks_covering(tx, &walk, viewer.now)?
         }
         false => Vec::new(),
     };
-    let favorite = wants.favorites && tx.is_favorite(node.id, user)?;
+    let favorite = wants.favorites && tx.is_favorite(node.id, &viewer.user)?;
     let dead = if wants.dead { tx.dead_props(node.id)? } else { Vec::new() };
-    Ok(Listed { path, favorite, locks, dead, node })
+    let graft = mounts::above(tx, &viewer.mounts, &path, &node)?;
+    Ok(Listed { path, favorite, locks, dead, graft, node })
 }
 
 /// A node at a path, and where its bytes lie on the storage.

@@ -15,6 +15,7 @@
 //!
 //! [`Stamp`]: crate::etag::Stamp
 
+mod carry;
 mod change;
 mod conditions;
 mod copy;
@@ -23,6 +24,7 @@ mod homes;
 mod listing;
 mod locks;
 mod mkcol;
+mod mounts;
 mod on_disk;
 mod outside;
 mod props;
@@ -33,12 +35,14 @@ mod walk;
 
 use std::sync::Arc;
 
+pub use carry::{Carry, TreePath};
 pub use conditions::{Conditions, IfClause, IfTarget};
 pub use copy::{CopyMade, CopyPlan, CopySource};
 pub use error::TreeError;
-pub use listing::{Listed, Listing, Wants, find, listed_at};
+pub use listing::{Listed, Listing, Viewer, Wants, find, listed_at};
 pub use locks::{LockGranted, LockRequest, Unlock};
 pub use mkcol::NewFolder;
+pub use mounts::{Graft, Mount, Mounts};
 pub use on_disk::folder_on_disk;
 pub use outside::{Adopted, Found, Sight};
 pub use props::{PropChange, PropOutcome};
@@ -47,6 +51,7 @@ pub use relocate::{Destination, Relocated};
 
 use crate::clock::Clock;
 use crate::ids::Uid;
+use crate::storage::StorageNo;
 use crate::store::{self, Store};
 
 /// Who changes something, for the feed, for locks and for quota.
@@ -69,18 +74,27 @@ pub struct Tree {
     clock: Clock,
     /// Most locks that a user holds.
     max_locks: usize,
+    /// The storage that new homes are made on.
+    homes_on: StorageNo,
 }
 
 impl Tree {
     /// The rules over `store`.
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
-        Self { store, clock, max_locks: usize::MAX }
+        Self { store, clock, max_locks: usize::MAX, homes_on: StorageNo::DATA }
     }
 
     /// The same rules for users who may hold so many locks each.
     #[must_use]
     pub fn limited(self, max_locks: usize) -> Self {
         Self { max_locks, ..self }
+    }
+
+    /// The same rules where new homes are made on this storage. Homes that are made already stay where
+    /// they are.
+    #[must_use]
+    pub fn homes_on(self, storage: StorageNo) -> Self {
+        Self { homes_on: storage, ..self }
     }
 
     /// Asks the index something.

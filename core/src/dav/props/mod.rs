@@ -1,16 +1,17 @@
 //! Properties: which there are, and what they say of a resource.
 //!
-//! [`live`] is the table of live properties, [`value`] writes them. What is not in the table is a
+//! [`live`] is the table of live properties, [`value`] writes them, [`rights`] says what may be done. What is not in the table is a
 //! dead property, or missing. Each answer has the found ones first, in one propstat, then the
 //! missing ones (clients.md trap 2).
 
 mod live;
+mod rights;
 mod value;
 
 pub(super) use live::{Live, live};
 
 use crate::proto::dav::{Multistatus, PropName, Propfind, Tag};
-use crate::tree::{Listed, Wants};
+use crate::tree::{Listed, Mount, Wants};
 
 /// Who looks, and what of the answer does not depend on the resource.
 #[derive(Debug, Clone)]
@@ -29,10 +30,27 @@ pub(super) struct Viewer {
     pub(super) available: i64,
     /// Whether the viewer may change anything.
     pub(super) may_write: bool,
+    /// The mount whose tree is seen.
+    pub(super) mount: Option<Within>,
     /// Base of absolute URLs.
     pub(super) base_url: String,
     /// Unix seconds, for what is left of a lock.
     pub(super) now: i64,
+}
+
+/// A mount, from inside.
+#[derive(Debug, Clone)]
+pub(super) struct Within {
+    /// What its root is called.
+    name: String,
+    /// Whether nobody may change it.
+    read_only: bool,
+}
+
+impl Within {
+    pub(super) fn of(mount: &Mount) -> Self {
+        Self { name: mount.name().to_owned(), read_only: mount.read_only }
+    }
 }
 
 /// A wanted property, with its tags made once for all resources.

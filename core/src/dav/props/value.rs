@@ -1,11 +1,12 @@
 //! What each live property says of a resource.
 
+use super::rights::Rights;
 use super::{Live, Viewer};
 use crate::proto::dates::{clamp_seconds, write_http_date, write_iso8601};
 use crate::proto::dav::{Response, SUPPORTED_LOCK, Tag, active_locks};
 use crate::proto::media_type::media_type_of;
 use crate::store::locks::{Lock, LockType};
-use crate::tree::Listed;
+use crate::tree::{Graft, Listed};
 
 use crate::dav::lock_view::wire_locks;
 
@@ -48,13 +49,17 @@ pub(super) fn write(
         // Folders have it too: older mobile apps want a number here (clients.md §11).
         Live::ContentLength | Live::Size | Live::QuotaUsed => out.number(tag, signed(node.size)),
         Live::ContentType => out.text(tag, media_type_of(&node.name)),
-        Live::Etag => out.quoted(tag, &node.etag().0),
-        Live::DisplayName => out.text(tag, &node.name),
+        Live::Etag => out.quoted(tag, &listed.etag().0),
+        Live::DisplayName => out.text(tag, shown_name(viewer, listed)),
         Live::CreationDate => out.text(tag, &write_creation(node.created)),
-        Live::QuotaAvailable => out.number(tag, viewer.available),
+        // COMPAT(all): -3 is unlimited; what a mount has left is told inside of it.
+        Live::QuotaAvailable => match listed.graft {
+            Some(Graft::Root { .. }) => out.number(tag, -3),
+            _ => out.number(tag, viewer.available),
+        },
         Live::Id => out.text(tag, &viewer.instance.file_id(node.id)),
         Live::FileId => out.number(tag, node.id.0),
-        Live::Permissions => out.text(tag, permissions(viewer, listed)),
+        Live::Permissions => out.text(tag, Rights::of(viewer, listed).letters()),
         Live::Favorite => out.number(tag, listed.favorite.into()),
         Live::OwnerId => out.text(tag, &viewer.uid),
         Live::OwnerDisplayName => out.text(tag, &viewer.display_name),
@@ -68,8 +73,16 @@ pub(super) fn write(
         Live::PrivateLink => {
             out.text(tag, &format!("{}/index.php/f/{}", viewer.base_url, node.id));
         }
-        Live::HasPreview | Live::IsMountRoot | Live::Hidden => out.text(tag, "false"),
-        Live::MountType | Live::RichWorkspace => out.text(tag, ""),
+        Live::HasPreview | Live::Hidden => out.text(tag, "false"),
+        Live::IsMountRoot => match Rights::of(viewer, listed) {
+            Rights::MountRoot { .. } => out.text(tag, "true"),
+            _ => out.text(tag, "false"),
+        },
+        Live::MountType => match Rights::of(viewer, listed) {
+            Rights::MountRoot { .. } | Rights::InMount { .. } => out.text(tag, "external"),
+            _ => out.text(tag, ""),
+        },
+        Live::RichWorkspace => out.text(tag, ""),
         Live::CreationTime => out.number(tag, node.created.unwrap_or(0)),
         Live::UploadTime => out.number(tag, node.uploaded),
         Live::CurrentUserPrincipal => {
@@ -77,8 +90,16 @@ pub(super) fn write(
             let href = format!("<d:href>/remote.php/dav/principals/users/{user}/</d:href>");
             out.raw(tag, &href);
         }
-        Live::SharePermissions => out.number(tag, if node.is_folder() { 31 } else { 19 }),
-        Live::MeshPermissions => out.text(tag, r#"["share","read","write"]"#),
+        Live::SharePermissions => out.number(tag, Rights::of(viewer, listed).share_bits()),
+        Live::MeshPermissions => match Rights::of(viewer, listed) {
+            Rights::Own { .. } | Rights::AboveMounts { .. } => {
+                out.text(tag, r#"["share","read","write"]"#);
+            }
+            Rights::MountRoot { writes: true } | Rights::InMount { writes: true, .. } => {
+                out.text(tag, r#"["read","write"]"#);
+            }
+            _ => out.text(tag, r#"["read"]"#),
+        },
         Live::SupportedLock => out.raw(tag, SUPPORTED_LOCK),
         Live::LockDiscovery => {
             let locks = wire_locks(&listed.locks, &viewer.base, &viewer.uid, viewer.now);
@@ -89,15 +110,6 @@ pub(super) fn write(
         lock_property => return write_lock(lock_property, out, tag, viewer, listed),
     }
     true
-}
-
-/// The letters of `oc:permissions`, in the recorded order `S R M G D NV W CK`.
-fn permissions(viewer: &Viewer, listed: &Listed) -> &'static str {
-    match (viewer.may_write, listed.node.is_folder()) {
-        (true, true) => "RGDNVCK",
-        (true, false) => "RGDNVW",
-        (false, _) => "RG",
-    }
 }
 
 /// The apps' lock properties (clients.md §17), of the first lock.
@@ -136,6 +148,14 @@ fn write_creation(created: Option<i64>) -> String {
     match created {
         Some(seconds) => write_iso8601(seconds),
         None => "1970-01-01T00:00:00+00:00".to_owned(),
+    }
+}
+
+/// The name; of a mount's root what the viewer calls it.
+fn shown_name<'a>(viewer: &'a Viewer, listed: &'a Listed) -> &'a str {
+    match &viewer.mount {
+        Some(mount) if listed.path.is_root() => &mount.name,
+        _ => &listed.node.name,
     }
 }
 

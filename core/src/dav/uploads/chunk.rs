@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Upload, number, total_length};
+use super::{Upload, number, replaced, total_length};
 use crate::content::ChunkExpected;
 use crate::dav::DavError;
 use crate::path::DavPath;
@@ -22,7 +22,9 @@ pub(super) async fn put(
         upload.foresee(request, total).await?;
     }
     let length = request.content_length();
-    let disk = upload.dav.require_space(length.unwrap_or(0)).await?.filter(|_| length.is_none());
+    let content = upload.content(request)?;
+    let disk = upload.dav.require_space(&content, length.unwrap_or(0)).await?;
+    let disk = disk.filter(|_| length.is_none());
     let room = room(upload, request).await?;
     let expected = ChunkExpected {
         length,
@@ -31,13 +33,8 @@ pub(super) async fn put(
         room: room.quota.into_iter().chain(room.file).chain(disk).min(),
         together: room.together,
     };
-    let stored = upload.dav.content.put_chunk(
-        &upload.principal.uid,
-        &upload.key,
-        chunk,
-        &mut request.body,
-        &expected,
-    );
+    let stored =
+        content.put_chunk(&upload.principal.uid, &upload.key, chunk, &mut request.body, &expected);
     let status = match stored.await?.created {
         true => StatusCode::CREATED,
         false => StatusCode::NO_CONTENT,
@@ -83,10 +80,12 @@ async fn room(upload: &Upload<'_>, request: &Request) -> Result<Room, DavError> 
         let transfer = content.transfer(uid, &upload.key).await?;
         room.file = Some(max.saturating_sub(transfer.size()));
     }
-    if let Some(quota) = upload.principal.quota {
+    let to = upload.told_destination(request)?;
+    let pays = to.as_ref().is_none_or(|to| to.mount.is_none());
+    if let Some(quota) = upload.principal.quota.filter(|_| pays) {
         let files = upload.files(DavPath::root(), request)?;
         // What the upload will replace makes room for it.
-        let most = quota.saturating_add(upload.replaced(&files, request).await);
+        let most = quota.saturating_add(replaced(&files, to.as_ref()).await);
         let used = quota.saturating_sub(files.room().await?.unwrap_or(0));
         let unfinished = content.unfinished_size(uid).await?;
         room.quota = Some(most.saturating_sub(used).saturating_sub(unfinished));

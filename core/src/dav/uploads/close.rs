@@ -20,13 +20,16 @@ use crate::dav::DavError;
 use crate::dav::put::{Described, written};
 use crate::path::DavPath;
 use crate::proto::conditions::EtagCondition;
+use crate::storage::{StagePath, StorageNo};
 use crate::tree::{Put, TreeError};
 use crate::wire::{Reply, Request};
 
 pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Reply, DavError> {
-    let path = upload.files(DavPath::root(), request)?.destination(request)?;
+    let to = upload.files(DavPath::root(), request)?.destination(request)?;
     // Conditions of this MOVE are about the destination, as the apps mean them.
-    let files = upload.files(path.clone(), request)?;
+    let files = upload.files(to.seen_at(), request)?;
+    files.require_there().await?;
+    let path = to.path;
     let described = Described::parse(request)?;
     let content = &upload.dav.content;
     let uid = &upload.principal.uid;
@@ -41,8 +44,9 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
     }
     let length = Some(transfer.size());
     let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
+    let (actor, owner) = (files.actor(), &files.owner);
     let foreseen =
-        upload.dav.tree.foresee_put(files.actor(), uid, path.clone(), length, conditions.clone());
+        upload.dav.tree.foresee_put(actor, owner, path.clone(), length, conditions.clone());
     match foreseen.await {
         Ok(_) => {}
         Err(TreeError::ParentMissing(_)) if auto_mkcol => {
@@ -50,9 +54,12 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
         }
         Err(error) => return Err(files.refused(error)),
     }
-    if transfer.chunks.iter().any(|chunk| chunk.parked.is_some()) {
+    let elsewhere = |at: &StagePath| StorageNo::of_stage(at) != to.storage;
+    if transfer.chunks.iter().any(|chunk| chunk.parked.is_some())
+        || transfer.upload.file.as_ref().is_some_and(elsewhere)
+    {
         // Only then are their bytes written once more.
-        upload.dav.require_space(transfer.size()).await?;
+        files.require_space(transfer.size()).await?;
     }
     let expected = Expected {
         length: total_length(request)?,

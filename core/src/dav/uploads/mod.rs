@@ -18,10 +18,11 @@ mod list;
 
 use http::{Method, StatusCode};
 
-use super::context::Context;
+use super::context::{Context, Spot, Visit};
 use super::methods::ALLOW_UPLOADS;
 use super::{Dav, DavError};
 use crate::auth::{Access, Principal};
+use crate::content::Content;
 use crate::path::{DavPath, encode_href};
 use crate::wire::{Reply, Request};
 
@@ -32,6 +33,7 @@ const ASSEMBLED: &str = ".file";
 struct Upload<'a> {
     dav: &'a Dav,
     principal: &'a Principal,
+    visit: &'a Visit<'a>,
     /// Encoded href of the user's uploads, without trailing slash.
     base: &'a str,
     transfer: &'a str,
@@ -50,16 +52,16 @@ fn key(principal: &Principal, transfer: &str) -> String {
 }
 
 pub(super) async fn handle(
-    dav: &Dav,
-    principal: &Principal,
+    visit: &Visit<'_>,
     base: &str,
     rest: &DavPath,
     request: &mut Request,
 ) -> Result<Reply, DavError> {
     let segments: Vec<&str> = rest.segments().collect();
+    let (dav, principal) = (visit.dav, visit.principal);
     let upload = |transfer| {
         let key = key(principal, transfer);
-        Upload { dav, principal, base, transfer, key }
+        Upload { dav, principal, visit, base, transfer, key }
     };
     if !principal.may_write() {
         return Err(DavError::OutOfScope);
@@ -95,7 +97,7 @@ async fn begin(upload: &Upload<'_>, request: &Request) -> Result<Reply, DavError
     if let Some(total) = total {
         upload.foresee(request, total).await?;
     }
-    upload.dav.require_space(0).await?;
+    upload.dav.require_space(&upload.content(request)?, 0).await?;
     let uid = &upload.principal.uid;
     upload.dav.content.begin_transfer(uid, &upload.key, total).await?;
     Ok(Reply::empty(StatusCode::CREATED))
@@ -123,7 +125,23 @@ impl<'a> Upload<'a> {
     /// whether it may.
     fn files(&self, path: DavPath, request: &Request) -> Result<Context<'a>, DavError> {
         let base = format!("/remote.php/dav/files/{}", encode_href(self.principal.uid.as_str()));
-        Context::beside(self.dav, self.principal, base, path, request)
+        Context::beside(self.visit, base, path, request)
+    }
+
+    /// Stages where the transfer will go, as far as its client has said so; else in the home. If it
+    /// goes elsewhere in the end, the closing MOVE carries it.
+    fn content(&self, request: &Request) -> Result<Content, DavError> {
+        let to = self.told_destination(request)?;
+        Ok(self.dav.content.on(to.map_or(self.visit.home, |to| to.storage)))
+    }
+
+    /// The destination, if it is told. One that cannot be read here is refused by the MOVE, which
+    /// needs it.
+    fn told_destination(&self, request: &Request) -> Result<Option<Spot>, DavError> {
+        match request.headers.contains_key("destination") {
+            true => Ok(self.files(DavPath::root(), request)?.destination(request).ok()),
+            false => Ok(None),
+        }
     }
 
     /// Refuses a file that is too large, or for which the quota has no room as things are now.
@@ -132,19 +150,17 @@ impl<'a> Upload<'a> {
             return Err(DavError::TooLarge);
         }
         let files = self.files(DavPath::root(), request)?;
-        let replaced = self.replaced(&files, request).await;
-        files.foresee_quota(total.saturating_sub(replaced)).await
+        let to = self.told_destination(request)?;
+        let replaced = replaced(&files, to.as_ref()).await;
+        let to = to.unwrap_or_else(|| files.spot());
+        files.foresee_quota_at(&to, total.saturating_sub(replaced)).await
     }
+}
 
-    /// Bytes of the file that the upload will replace. A destination that cannot be read here is
-    /// refused by the MOVE, which needs it.
-    async fn replaced(&self, files: &Context<'_>, request: &Request) -> u64 {
-        match request.headers.contains_key("destination") {
-            true => match files.destination(request) {
-                Ok(path) => files.find_at(&path).await.map_or(0, |(node, _)| node.size),
-                Err(_) => 0,
-            },
-            false => 0,
-        }
+/// Bytes of the file that an upload will replace.
+async fn replaced(files: &Context<'_>, to: Option<&Spot>) -> u64 {
+    match to {
+        Some(to) => files.find_at(to).await.map_or(0, |(node, _)| node.size),
+        None => 0,
     }
 }
