@@ -68,6 +68,29 @@ impl LocalStorage {
         Ok(Self { areas })
     }
 
+    /// Opens a folder that belongs to others, too, and must be there: all of it is the live tree, but
+    /// for a folder `.moonsail` at its top, which is made for the stage and for kept files, and hidden.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] if the folder is not there or cannot be written to.
+    pub fn open_shared(folder: &std::path::Path) -> Result<Self, StorageError> {
+        let areas = Arc::new(Areas::open_shared(folder)?);
+        remove::dispose_leftovers(&areas)?;
+        Ok(Self { areas })
+    }
+
+    /// The same to be read and never changed. Nothing is made in the folder; `scratch` is one that
+    /// may be written to, on whatever file system.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] if the folder is not there or cannot be read.
+    pub fn open_read_only(
+        folder: &std::path::Path,
+        scratch: &std::path::Path,
+    ) -> Result<Self, StorageError> {
+        Ok(Self { areas: Arc::new(Areas::open_read_only(folder, scratch)?) })
+    }
+
     fn job<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Areas>) -> Result<T, StorageError> + Send + 'static,

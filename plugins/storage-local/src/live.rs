@@ -18,6 +18,9 @@ pub(crate) fn stat(areas: &Areas, path: &str) -> Result<Option<Entry>, StorageEr
         return Ok(Meta::of(&areas.files).map_err(failed("the root"))?.entry());
     }
     let (parent, name) = split(path)?;
+    if areas.is_hidden(parent, name) {
+        return Ok(None);
+    }
     let found = open_folder(&areas.files, parent, PLACE).and_then(|dir| Meta::at(dir, name));
     match found {
         Ok(meta) => Ok(meta.and_then(|meta| meta.entry())),
@@ -44,6 +47,7 @@ pub(crate) fn stat_members(
         Err(errno) => return Err(failed(folder)(errno)),
     };
     let stat = |name: &String| match Meta::at(&dir, name) {
+        _ if areas.is_hidden(folder, name) => Ok(None),
         Ok(meta) => Ok(meta.and_then(|meta| meta.entry())),
         Err(errno) if is_absent(errno) => Ok(None),
         Err(errno) => Err(failed(folder)(errno)),
@@ -69,6 +73,9 @@ pub(crate) fn survey(areas: &Areas, path: &str) -> Result<Survey, StorageError> 
             leave_out(WhyUnusable::NotUtf8);
             continue;
         };
+        if areas.is_hidden(path, name) {
+            continue;
+        }
         match entry.file_type() {
             FileType::Symlink => leave_out(WhyUnusable::Link),
             FileType::RegularFile | FileType::Directory | FileType::Unknown => {
@@ -149,6 +156,9 @@ pub(crate) fn may_change(areas: &Areas, path: &str) -> Result<bool, StorageError
         Err(errno) if is_absent(errno) || errno == Errno::ACCESS => return Ok(false),
         dir => dir.map_err(failed(path))?,
     };
+    if areas.read_only {
+        return Ok(accessat(&dir, ".", Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok());
+    }
     let own = Meta::of(&areas.files).map_err(failed("the root"))?;
     if Meta::of(&dir).map_err(failed(path))?.dev != own.dev {
         return Ok(false);

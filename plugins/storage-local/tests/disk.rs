@@ -313,3 +313,39 @@ async fn paths_that_leave_the_area_are_refused() {
     }
     assert!(!disk.root.path().join("x").exists());
 }
+
+#[tokio::test]
+async fn a_shared_folder_hides_what_the_server_needs_in_it() {
+    let root = tempfile::tempdir().unwrap();
+    let missing = root.path().join("none");
+    assert!(matches!(LocalStorage::open_shared(&missing), Err(StorageError::Unavailable(_))));
+    assert!(!missing.exists(), "a disk that is not mounted is not made up for");
+    fs::write(root.path().join("a.txt"), "a").unwrap();
+    let storage = LocalStorage::open_shared(root.path()).unwrap();
+    let staged = storage.put_small(Bytes::from("b"), None, Durability::Full).await.unwrap();
+    let op = DiskOp::Publish { stage: staged.at, path: "b.txt".into(), replaces: None };
+    storage.apply(vec![op]).await.remove(0).unwrap();
+    let mut names: Vec<_> =
+        storage.list("").await.unwrap().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    assert_eq!(names, ["a.txt", "b.txt"]);
+    assert!(root.path().join(".moonsail/stage").is_dir());
+    assert_eq!(storage.stat(".moonsail").await.unwrap(), None);
+    let asked = vec![".moonsail".to_owned(), "a.txt".to_owned()];
+    let members = storage.stat_members("", asked).await.unwrap();
+    assert!(members[0].is_none() && members[1].is_some());
+    assert!(storage.survey("").await.unwrap().unusable.is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_only_read_stays_as_it_is() {
+    let (root, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::create_dir(root.path().join("sub")).unwrap();
+    fs::write(root.path().join("sub/a.txt"), "abc").unwrap();
+    let storage = LocalStorage::open_read_only(root.path(), scratch.path()).unwrap();
+    let entry = storage.stat("sub/a.txt").await.unwrap().unwrap();
+    let file = storage.open("sub/a.txt", &entry.tag).await.unwrap();
+    assert_eq!(file.read_at(0, 10).await.unwrap(), "abc");
+    assert!(storage.may_change("sub").await.unwrap(), "it can be shown");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+}

@@ -256,7 +256,9 @@ impl Engine {
                 continue;
             }
             let Ok(name) = entry.file_name().to_str() else { continue };
-            if matches!(name, "." | "..") {
+            if matches!(name, "." | "..")
+                || (id == ROOT && self.areas.hides_own && name == crate::areas::OWN)
+            {
                 continue;
             }
             let member = match self.table.member(id, name) {
