@@ -101,6 +101,12 @@ impl Content {
         Ok(settled.ok().map(|last| last.max(mark)))
     }
 
+    /// Whether others may change what is on a storage; also if it is not there. Not one that the
+    /// configuration does not have any more.
+    pub async fn is_changed_outside(&self, no: StorageNo) -> bool {
+        self.storages.has(no) && self.storages.changes_outside(no).await.unwrap_or(true)
+    }
+
     /// Whether the server may read a folder on the disk and change what is in it.
     ///
     /// # Errors

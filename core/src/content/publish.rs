@@ -121,7 +121,7 @@ impl Publisher {
 
     /// The same on one storage. Gives the last operation that is applied by then, 0 if there was none
     /// since the start.
-    pub(super) async fn settle_on(&self, no: StorageNo, synced: bool) -> i64 {
+    pub async fn settle_on(&self, no: StorageNo, synced: bool) -> i64 {
         let queue = match no {
             StorageNo::DATA => Some(self.queue.clone()),
             _ => self.others().get(&no).cloned(),

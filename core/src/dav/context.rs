@@ -26,6 +26,9 @@ use crate::tree::{
 };
 use crate::wire::{Body, Request};
 
+/// What the server needs for itself at the top of a folder that is mounted.
+const OWN_FOLDER: &str = ".moonsail";
+
 /// Who comes to files, and which there are for them.
 #[derive(Clone)]
 pub(super) struct Visit<'a> {
@@ -201,6 +204,10 @@ impl<'a> Context<'a> {
         if spot.is_read_only() {
             return Err(DavError::ReadOnlyMount);
         }
+        // A local folder hides it (`storage-local`), so nothing could appear there.
+        if spot.mount.is_some() && spot.path.segments().next() == Some(OWN_FOLDER) {
+            return Err(DavError::ReadOnlyMount);
+        }
         match self.principal.may_write() && self.principal.access.covers(&spot.seen_at()) {
             true => Ok(()),
             false => Err(DavError::OutOfScope),
@@ -295,6 +302,7 @@ impl<'a> Context<'a> {
             if_unmodified_since: request.header("if-unmodified-since").and_then(parse_http_date),
             if_clauses: clauses,
             submitted: Vec::new(),
+            mounts: self.visit.mounts.clone(),
         })
     }
 

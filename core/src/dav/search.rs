@@ -107,7 +107,7 @@ pub(super) async fn run(
                 return Err(StoreError::TooLong.into());
             }
             let listed = listed_at(tx, &tree.who, node, path, wants)?;
-            let slash = if listed.node.is_folder() { "/" } else { "" };
+            let slash = if listed.node.is_folder() && !listed.path.is_root() { "/" } else { "" };
             let href = [&tree.viewer.base, "/", &listed.path.encode(), slash].concat();
             set.write(&mut out, &tree.viewer, &listed, &href);
             if out.len() > MAX_ANSWER_BYTES {

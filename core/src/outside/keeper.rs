@@ -15,7 +15,7 @@ use super::scan::{Scan, ScanNote};
 use crate::content::{Content, Freshness};
 use crate::ids::Uid;
 use crate::path::DavPath;
-use crate::storage::Unusable;
+use crate::storage::{Tag, Unusable};
 use crate::tree::{Tree, TreeError};
 
 /// How long a request waits for a look.
@@ -210,6 +210,11 @@ impl Keeper {
         let Looker { content, tree, .. } = self.looker.clone();
         let told = |error: TreeError| error.to_string();
         let home = tree.begin_home(owner).await.map_err(told)?;
+        if !content.is_changed_outside(home.storage()).await {
+            // Nobody else can have put anything there.
+            let tag = Tag("ours".to_owned());
+            return tree.finish_home(&home, tag).await.map_err(told);
+        }
         let scan = Scan::begin(content.clone(), tree.clone(), Some(owner.clone())).await;
         let mut scan = scan.map_err(told)?.without_reading();
         tracing::info!(user = %owner, "files were there before the user: indexing them");

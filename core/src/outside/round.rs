@@ -9,7 +9,8 @@ use super::counts::Counts;
 use super::keeper::{Keeper, KeeperSettings, Shared};
 use super::look::{Losses, Outcome, Target};
 use super::queue::{Due, Pace, Queue};
-use crate::storage::{Seen, Watch};
+use crate::storage::{Seen, StorageNo, Watch};
+use crate::store::nodes::Home;
 use crate::tree::TreeError;
 
 /// How often progress is logged while much waits, and how much is much.
@@ -54,7 +55,7 @@ impl Round {
     /// Until it is dropped.
     pub(super) async fn run(mut self) {
         if self.watch.is_none() {
-            self.queue_homes().await;
+            self.queue_homes(|_| true).await;
         }
         loop {
             let due = [self.queue.next_due(), self.rescan].into_iter().flatten().min();
@@ -72,7 +73,7 @@ impl Round {
             };
             tokio::select! {
                 seen = seen => match seen {
-                    Some(seen) => self.hear(seen),
+                    Some(seen) => self.hear(seen).await,
                     None => self.watch_ended(),
                 },
                 () = until => {}
@@ -93,7 +94,7 @@ impl Round {
         }
     }
 
-    fn hear(&mut self, seen: Vec<Seen>) {
+    async fn hear(&mut self, seen: Vec<Seen>) {
         let now = Instant::now();
         for seen in seen {
             match seen {
@@ -101,14 +102,12 @@ impl Round {
                 Seen::Member { folder, .. } if folder.is_empty() => {}
                 Seen::Member { folder, name } => self.queue.name(folder, name, now),
                 Seen::Folder { path, watched } => {
-                    let mut shared = self.keeper.shared();
-                    match watched {
-                        true => drop(shared.unwatched.remove(&path)),
-                        false => self.keeper.warn_unwatched(&mut shared, &path),
-                    }
-                    drop(shared);
-                    if !path.is_empty() {
-                        self.queue.folder(path, now);
+                    self.keeper.note_watched(&path, watched);
+                    match StorageNo::split(&path) {
+                        // Told once for each storage that nobody watches.
+                        (no, "") if !watched => self.queue_homes(|home| home.storage() == no).await,
+                        _ if !path.is_empty() => self.queue.folder(path, now),
+                        _ => {}
                     }
                 }
             }
@@ -137,7 +136,10 @@ impl Round {
             self.queue.folder(folder, now);
         }
         for folder in outcome.absent {
-            self.keeper.shared().unwatched.remove(&folder);
+            // The root of a storage comes back with its disk.
+            if !StorageNo::split(&folder).1.is_empty() {
+                self.keeper.shared().unwatched.remove(&folder);
+            }
         }
         for folder in outcome.folders {
             if !self.keeper.shared().is_watched(&folder) {
@@ -238,24 +240,41 @@ impl Round {
         let now = Instant::now();
         self.rescan = self.keeper.settings.rescan.map(|pause| now + pause);
         if self.watch.is_none() {
-            return self.queue_homes().await;
+            return self.queue_homes(|_| true).await;
         }
         let unwatched = self.keeper.shared().unwatched.clone();
-        unwatched.into_iter().for_each(|folder| self.queue.folder(folder, now));
+        for folder in unwatched {
+            match StorageNo::split(&folder) {
+                (no, "") => self.queue_homes(|home| home.storage() == no).await,
+                _ => self.queue.folder(folder, now),
+            }
+        }
     }
 
-    async fn queue_homes(&mut self) {
+    async fn queue_homes(&mut self, which: impl Fn(&Home) -> bool) {
         let homes = self.keeper.looker.tree.store_read(|tx| Ok(tx.homes()?)).await;
         let homes = homes.unwrap_or_else(|error: TreeError| {
             tracing::warn!(%error, "the disk could not be looked at");
             Vec::new()
         });
         let now = Instant::now();
-        homes.into_iter().for_each(|home| self.queue.folder(home.base, now));
+        for home in homes.into_iter().filter(which) {
+            if self.keeper.looker.content.is_changed_outside(home.storage()).await {
+                self.queue.folder(home.base, now);
+            }
+        }
     }
 }
 
 impl Keeper {
+    fn note_watched(&self, path: &str, watched: bool) {
+        let mut shared = self.shared();
+        match watched {
+            true => drop(shared.unwatched.remove(path)),
+            false => self.warn_unwatched(&mut shared, path),
+        }
+    }
+
     fn warn_unwatched(&self, shared: &mut Shared, path: &str) {
         if shared.unwatched.is_empty() {
             tracing::warn!(

@@ -64,7 +64,12 @@ impl Scan {
             Some(owner) => Ok(tx.home(&owner)?.into_iter().collect()),
             None => Ok(tx.homes()?),
         });
-        let waiting = homes.await?.into_iter().map(|home| home.base).collect();
+        let mut waiting = Vec::new();
+        for home in homes.await? {
+            if looker.content.is_changed_outside(home.storage()).await {
+                waiting.push(home.base);
+            }
+        }
         let (losses, again, counts) = Default::default();
         Ok(Self { looker, waiting, losses, again, counts, folders: 0, members: 0 })
     }

@@ -2,6 +2,7 @@
 
 use super::TreeError;
 use super::locks::locks_covering;
+use super::mounts::{self, Graft, Mounts};
 use super::walk::Walk;
 use crate::ids::Uid;
 use crate::path::DavPath;
@@ -21,6 +22,8 @@ pub struct Conditions {
     pub if_clauses: Vec<IfClause>,
     /// Lock tokens submitted beside those in `if_clauses`.
     pub submitted: Vec<String>,
+    /// What the client sees grafted into its home, and so in the etags of folders.
+    pub mounts: Mounts,
 }
 
 /// One list of the `If` header.
@@ -58,7 +61,7 @@ impl Conditions {
     /// No condition, but the same lock tokens: for what a request does beside its main change.
     pub fn tokens_only(&self) -> Self {
         let submitted = self.tokens().map(str::to_owned).collect();
-        Self { submitted, ..Self::default() }
+        Self { submitted, mounts: self.mounts.clone(), ..Self::default() }
     }
 
     /// Refuses if the target of `walk` is not in the demanded state.
@@ -69,7 +72,8 @@ impl Conditions {
         now: i64,
     ) -> Result<(), TreeError> {
         let target = walk.target();
-        let etag = target.map(|node| node.etag().0);
+        let asked = self.if_match.is_some() || self.if_none_match.is_some();
+        let etag = if asked { self.seen_etag(tx, walk)? } else { None };
         if self.if_match.as_ref().is_some_and(|wanted| !wanted.matches_strong(etag.as_deref())) {
             return Err(TreeError::PreconditionFailed("If-Match"));
         }
@@ -85,18 +89,35 @@ impl Conditions {
             return Ok(());
         }
         for clause in &self.if_clauses {
-            if clause.holds(tx, walk, now)? {
+            if self.holds(clause, tx, walk, now)? {
                 return Ok(());
             }
         }
         Err(TreeError::PreconditionFailed("If"))
     }
-}
 
-impl IfClause {
-    fn holds(&self, tx: &mut dyn ReadTx, walk: &Walk, now: i64) -> Result<bool, TreeError> {
+    /// The entity tag that the client knows of what is there.
+    fn seen_etag(&self, tx: &mut dyn ReadTx, walk: &Walk) -> Result<Option<String>, TreeError> {
+        let Some(node) = walk.target() else { return Ok(None) };
+        let grafted = match walk.home.owner.is_person() {
+            true => mounts::above(tx, &self.mounts, &walk.path, node)?,
+            false => None,
+        };
+        Ok(Some(match grafted {
+            Some(Graft::Above(etag)) => etag.0,
+            _ => node.etag().0,
+        }))
+    }
+
+    fn holds(
+        &self,
+        clause: &IfClause,
+        tx: &mut dyn ReadTx,
+        walk: &Walk,
+        now: i64,
+    ) -> Result<bool, TreeError> {
         let other;
-        let walk = match &self.target {
+        let walk = match &clause.target {
             IfTarget::Request => Some(walk),
             IfTarget::Path(owner, path) => {
                 other = Walk::to(tx, owner, path)?;
@@ -104,14 +125,17 @@ impl IfClause {
             }
             IfTarget::Foreign => None,
         };
-        let etag = walk.and_then(Walk::target).map(|node| node.etag().0);
+        let etag = match walk {
+            Some(walk) => self.seen_etag(tx, walk)?,
+            None => None,
+        };
         let tokens: Vec<String> = match walk {
             Some(walk) => {
                 locks_covering(tx, walk, now)?.into_iter().map(|(_, lock)| lock.token).collect()
             }
             None => Vec::new(),
         };
-        Ok(self.conditions.iter().all(|condition| {
+        Ok(clause.conditions.iter().all(|condition| {
             let holds = match &condition.state {
                 IfState::Token(token) => tokens.contains(token),
                 IfState::Etag(wanted) => {

@@ -1,7 +1,9 @@
 //! A room with the users alice and bob, and a way to ask it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,16 +13,18 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use moonsail::auth::{Auth, AuthSettings, By, NewToken, NewUser, UserChange};
 use moonsail::clock::Clock;
-use moonsail::content::{Content, Publisher};
-use moonsail::dav::{Dav, DavSettings};
+use moonsail::content::{Content, Opener, Publisher, Storages};
+use moonsail::dav::{Dav, DavSettings, MountRule};
 use moonsail::ids::Uid;
 use moonsail::outside::{Keeper, KeeperSettings, OutsideMetrics};
 use moonsail::path::DavPath;
-use moonsail::storage::{self, FileStorage};
+use moonsail::storage::{self, FileStorage, StorageError, StorageNo};
 use moonsail::store::sqlite::{Durability, SqliteOptions, SqliteStore};
 use moonsail::store::{self, Store};
-use moonsail::tree::Tree;
+use moonsail::tree::{Mount, Tree};
 use moonsail::wire::{Body, BodyError, BodySource, Reply, ReplyBody, Request};
+use moonsail_sdk::BoxFuture;
+use moonsail_sdk::memory::MemoryStorage;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
 
 use crate::dump::dump;
@@ -96,6 +100,24 @@ impl House {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut DavSettings)) -> Self {
+        Self::furnished(change, &[], StorageNo::DATA).await
+    }
+
+    /// The same with mounts, the first of a folder `mount1` beside the data, and so on.
+    pub(crate) async fn mounting(mounts: &[Grafted]) -> Self {
+        Self::furnished(|_| (), mounts, StorageNo::DATA).await
+    }
+
+    /// A house whose homes are on a storage that nobody else changes, as a plugin may have.
+    pub(crate) async fn elsewhere() -> Self {
+        Self::furnished(|_| (), &[], StorageNo(1)).await
+    }
+
+    async fn furnished(
+        change: impl FnOnce(&mut DavSettings),
+        mounts: &[Grafted],
+        homes: StorageNo,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(1_800_000_000_000);
         let options = SqliteOptions { durability: Durability::None };
@@ -106,18 +128,26 @@ impl House {
             stage: folder.path().join("stage"),
             kept: folder.path().join("kept"),
         };
-        let storage: Arc<dyn FileStorage> = Arc::new(LocalStorage::open(config).unwrap());
+        let data: Arc<dyn FileStorage> = Arc::new(LocalStorage::open(config).unwrap());
+        let (storages, rules) = match homes {
+            StorageNo::DATA => graft(folder.path(), data, &store, mounts).await,
+            no => {
+                let opener: Box<dyn Opener> = Box::new(Ours::default());
+                (Storages::new(data, vec![(no, "plugin:ours".to_owned(), opener)]), Vec::new())
+            }
+        };
+        let storage = storages.view(StorageNo::DATA);
         let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
         let sink = Arc::clone(&publisher);
         store.set_disk_sink(Box::new(move |ops| sink.push(ops)));
-        let content = Content::new(
-            Arc::clone(&storage),
+        let content = Content::over(
+            storages,
             Arc::clone(&store),
             Arc::clone(&publisher),
             storage::Durability::Relaxed,
             clock.clone(),
         );
-        let tree = Tree::new(Arc::clone(&store), clock.clone());
+        let tree = Tree::new(Arc::clone(&store), clock.clone()).homes_on(homes);
         let auth =
             Auth::new(Arc::clone(&store), Vec::new(), AuthSettings::default(), clock.clone());
         let auth = Arc::new(auth);
@@ -125,8 +155,15 @@ impl House {
         change(&mut settings);
         let eye = KeeperSettings { watch: true, settle: Duration::from_millis(50), rescan: None };
         let keeper = Keeper::new(content.clone(), tree.clone(), eye, OutsideMetrics::default());
+        if !mounts.is_empty() {
+            content.set_freshness(Arc::new(keeper.clone()));
+        }
+        for rule in &rules {
+            tree.begin_home(&rule.mount.tree).await.unwrap();
+        }
         let dav =
             Dav::new(Arc::clone(&auth), tree.clone(), content.clone(), settings, clock.clone());
+        let dav = dav.mounting(rules);
         let mut house = Self {
             dav: Arc::new(dav),
             store,
@@ -281,6 +318,84 @@ impl House {
         }
         strays
     }
+}
+
+/// A mount of a house.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Grafted {
+    pub(crate) point: &'static str,
+    pub(crate) users: &'static [&'static str],
+    pub(crate) groups: &'static [&'static str],
+    pub(crate) read_only: bool,
+}
+
+impl Grafted {
+    pub(crate) fn at(point: &'static str) -> Self {
+        Self { point, ..Self::default() }
+    }
+}
+
+/// A folder that may be gone, with the inode that was opened.
+struct Disk(PathBuf, Mutex<Option<u64>>);
+
+impl Disk {
+    fn inode(&self) -> Option<u64> {
+        std::fs::metadata(&self.0).ok().map(|meta| meta.ino())
+    }
+}
+
+impl Opener for Disk {
+    fn open(&self) -> BoxFuture<'static, Result<Arc<dyn FileStorage>, StorageError>> {
+        let opened = LocalStorage::open_shared(&self.0);
+        *self.1.lock().unwrap() = self.inode();
+        Box::pin(async { Ok(Arc::new(opened?) as Arc<dyn FileStorage>) })
+    }
+
+    fn is_current(&self) -> BoxFuture<'static, bool> {
+        let now = self.inode();
+        let same = now.is_some() && now == *self.1.lock().unwrap();
+        Box::pin(async move { same })
+    }
+}
+
+/// A storage in memory, always there.
+#[derive(Default)]
+struct Ours(MemoryStorage);
+
+impl Opener for Ours {
+    fn open(&self) -> BoxFuture<'static, Result<Arc<dyn FileStorage>, StorageError>> {
+        let storage: Arc<dyn FileStorage> = Arc::new(self.0.clone());
+        Box::pin(async { Ok(storage) })
+    }
+}
+
+async fn graft(
+    folder: &Path,
+    data: Arc<dyn FileStorage>,
+    store: &Arc<dyn Store>,
+    mounts: &[Grafted],
+) -> (Storages, Vec<MountRule>) {
+    let mut others: Vec<(StorageNo, String, Box<dyn Opener>)> = Vec::new();
+    let mut rules = Vec::new();
+    for (index, mount) in mounts.iter().enumerate() {
+        let disk = folder.join(format!("mount{}", index + 1));
+        std::fs::create_dir(&disk).unwrap();
+        let name = format!("local:{}", disk.display());
+        let no = store::write(store, {
+            let name = name.clone();
+            move |tx| tx.storage_number(&name)
+        });
+        let storage = no.await.unwrap();
+        others.push((storage, name, Box::new(Disk(disk, Mutex::default()))));
+        let point = DavPath::from_decoded(mount.point).unwrap();
+        let tree = Uid::of_mount(&storage.to_string()).unwrap();
+        rules.push(MountRule {
+            mount: Mount { tree, storage, point, read_only: mount.read_only },
+            users: mount.users.iter().map(|user| Uid::parse(user).unwrap()).collect(),
+            groups: mount.groups.iter().map(|group| (*group).to_owned()).collect(),
+        });
+    }
+    (Storages::new(data, others), rules)
 }
 
 pub(crate) async fn read(reply: Reply) -> Answer {

@@ -8,6 +8,7 @@ mod gone;
 mod house;
 mod listings;
 mod locks;
+mod mounts;
 mod outside;
 mod places;
 mod properties;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use moonsail::etag::Stamp;
 use moonsail::ids::{NodeId, Uid};
-use moonsail::storage::{DiskOp, StagePath, Tag};
+use moonsail::storage::{DiskOp, StagePath, StorageNo, Tag};
 use moonsail::store::accounts::{AccountsRead, AccountsWrite, LoginFlow, Session, Token, User};
 use moonsail::store::feed::{Cursor, FeedRead, FeedWrite, Logged};
 use moonsail::store::kv::{KvRead, KvWrite};
@@ -134,6 +134,7 @@ macro_rules! write {
 read! { NodesRead:
     home(owner: &Uid) -> Option<Home>;
     homes() -> Vec<Home>;
+    storages() -> Vec<(StorageNo, String)>;
     node(id: NodeId) -> Option<Node>;
     child(parent: NodeId, name: &str) -> Option<Node>;
     children(parent: NodeId, after: Option<&str>, limit: usize) -> Vec<Node>;
@@ -214,6 +215,7 @@ impl<T: Inside> ReadTx for Faulty<T> {
 
 write! { NodesWrite:
     next_stamp() -> Stamp;
+    storage_number(name: &str) -> StorageNo;
     insert_home(owner: &Uid, base: &str, root: &Node) -> Home;
     insert_node(node: &Node) -> NodeId;
     update_node(node: &Node) -> ();

@@ -18,6 +18,7 @@ use super::walk::walk;
 use super::{BackupError, Done, put};
 use crate::content::verify::{Finding, Problem};
 use crate::ids::NodeId;
+use crate::storage::StorageNo;
 use crate::store::hold::Hold;
 use crate::store::nodes::{Located, Node, locate};
 use crate::store::{ReadTx, Store};
@@ -103,13 +104,13 @@ impl Run {
         // What this reads is in memory when it is asked again.
         store.reader()?.files_after(since, MANY)?;
         // While nothing is applied, the publisher has nothing to record, for which it would wait.
-        let settled = content.publisher.settle(true);
+        let settled = content.publisher.settle_on(StorageNo::DATA, true);
         if runtime.block_on(async { timeout(PATIENCE, settled).await.is_err() }) {
             return Err(BackupError::Stuck);
         }
         let hold = Hold::begin(store, HELD)?;
         let begun = Instant::now();
-        let settled = content.publisher.settle(false);
+        let settled = content.publisher.settle_on(StorageNo::DATA, false);
         let settled = runtime.block_on(async { timeout(SETTLE, settled).await.is_ok() });
         let mut opened = Vec::new();
         let mut snapshot = store.reader()?;
@@ -119,7 +120,7 @@ impl Run {
             let Some(Located { home, path, node }) = locate(&mut *snapshot, node.id)? else {
                 continue;
             };
-            if self.shelf.pool.has(&node)? {
+            if !home.owner.is_person() || self.shelf.pool.has(&node)? {
                 continue;
             }
             match runtime.block_on(content.open_as_it_is(node, &home.disk_path(&path))) {

@@ -15,14 +15,16 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::pool::{open_below, sha1};
-use super::walk::PAGE;
+use super::walk::{PAGE, homes};
 use super::{BackupError, Generation, off};
 use crate::clock::Clock;
 use crate::content::ContentError;
 use crate::content::verify::{Finding, Problem, Progress};
 use crate::ids::NodeId;
 use crate::proto::checksum::{ChecksumKind, Digester};
-use crate::storage::{DiskOp, Durability, FileStorage, StageFile, Staged, StorageError, Tag};
+use crate::storage::{
+    DiskOp, Durability, FileStorage, StageFile, Staged, StorageError, StorageNo, Tag,
+};
 use crate::store::nodes::{Change, ChangeKind, Node, locate};
 use crate::store::{self, Store, WriteTx};
 
@@ -101,17 +103,23 @@ struct Placed {
 
 impl Run<'_> {
     async fn all(&mut self) -> Result<(), BackupError> {
-        let homes = store::read(self.store, |tx| {
-            let mut homes = Vec::new();
-            for home in tx.homes()? {
+        let roots = store::read(self.store, |tx| {
+            let mut roots = Vec::new();
+            for home in homes(tx)? {
                 let Some(root) = tx.node(home.root)? else { continue };
-                homes.push((home.base, root));
+                if home.storage() != StorageNo::DATA {
+                    let text = "homes that are not in the data folder cannot be restored: their \
+                                storage has them, and its own copies";
+                    let error = StorageError::Unavailable(text.to_owned());
+                    return Err(ContentError::from(error).into());
+                }
+                roots.push((home.base, root));
             }
-            Ok::<_, BackupError>(homes)
+            Ok::<_, BackupError>(roots)
         })
         .await?;
-        self.bytes_in_all = homes.iter().map(|(_, root)| root.size).sum();
-        for (base, root) in homes {
+        self.bytes_in_all = roots.iter().map(|(_, root)| root.size).sum();
+        for (base, root) in roots {
             let mut folders = vec![(root.id, base.clone())];
             let root = self.folder(root, base).await?;
             self.place(vec![root]).await?;

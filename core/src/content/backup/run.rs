@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::pool::{Intake, sha1};
 use super::shelf::Shelf;
-use super::walk::PAGE;
+use super::walk::{PAGE, homes};
 use super::{BackupError, Done, off};
 use crate::content::read::{OpenFile, PIECE};
 use crate::content::stage::digest;
@@ -115,7 +115,7 @@ impl Run {
     pub(super) async fn begin_pass(&mut self, first: bool) -> Result<u64, BackupError> {
         let (seq, bytes) = store::read(&self.content.store, |tx| {
             let (mut seq, mut bytes) = (0, 0);
-            for home in tx.homes()? {
+            for home in homes(tx)? {
                 // Whatever changes in a tree raises its root.
                 let root = tx.node(home.root)?;
                 seq = seq.max(root.as_ref().map_or(0, |root| root.tree.seq()));
@@ -132,8 +132,7 @@ impl Run {
 
     /// Takes in what the pool does not have, while all goes on.
     pub(super) async fn pass(&mut self, first: bool) -> Result<(), BackupError> {
-        let homes =
-            store::read(&self.content.store, |tx| Ok::<_, BackupError>(tx.homes()?)).await?;
+        let homes = store::read(&self.content.store, |tx| Ok::<_, BackupError>(homes(tx)?)).await?;
         for home in homes {
             let mut folders = vec![(home.root, home.base)];
             while let Some((folder, path)) = folders.pop() {

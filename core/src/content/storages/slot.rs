@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moonsail_sdk::BoxFuture;
+use tokio::time::timeout;
 
 use crate::storage::{FileStorage, StorageError, StorageNo, Tag};
 
@@ -11,6 +12,8 @@ use crate::storage::{FileStorage, StorageError, StorageNo, Tag};
 const RETRY: Duration = Duration::from_secs(2);
 /// How long one that was seen to be there is believed to be.
 const BELIEVED: Duration = Duration::from_secs(2);
+/// How long a disk may take to answer that.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens a storage of the configuration.
 pub trait Opener: Send + Sync {
@@ -75,7 +78,7 @@ impl Slot {
             _ => None,
         };
         if let Some(storage) = open
-            && self.opener.is_current().await
+            && timeout(PATIENCE, self.opener.is_current()).await.unwrap_or(false)
         {
             let (kept, seen) = (Arc::clone(&storage), Instant::now());
             *self.state() = State::Open { storage: kept, seen };
@@ -108,7 +111,8 @@ impl Slot {
     }
 
     async fn open(&self) -> Result<Arc<dyn FileStorage>, StorageError> {
-        let opened = self.opener.open().await;
+        let late = |_| Err(StorageError::Unavailable("it does not answer".to_owned()));
+        let opened = timeout(PATIENCE, self.opener.open()).await.unwrap_or_else(late);
         let was_closed = matches!(&*self.state(), State::Closed { .. });
         match opened {
             Ok(storage) => {

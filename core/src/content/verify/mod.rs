@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::{Content, ContentError};
+use crate::store::nodes::Home;
 use crate::store::{self, StoreError};
 
 /// How often progress is told.
@@ -115,11 +116,31 @@ impl Run<'_> {
         .await?;
         self.progress.bytes_in_all = bytes;
         for home in &homes {
-            self.home(home).await?;
+            if self.is_there(home).await {
+                self.home(home).await?;
+            }
         }
         self.strangers_among_homes().await?;
         self.unreachable_rows().await?;
         self.stage().await
+    }
+
+    /// Whether the storage of a tree can be looked at. One that is not in the configuration any more is
+    /// nobody's concern.
+    async fn is_there(&mut self, home: &Home) -> bool {
+        let (no, storages) = (home.storage(), self.content.storages().clone());
+        if !storages.has(no) {
+            return false;
+        }
+        match storages.require(no).await {
+            Ok(()) => true,
+            Err(error) => {
+                let remedy = "mount its disk, or mend what it is on; nothing of it was looked at";
+                let fault = Fault::new(format!("cannot be used: {error}"), remedy);
+                self.report(storages.name(no).to_owned(), fault).await;
+                false
+            }
+        }
     }
 
     /// Whether nobody listens any more.

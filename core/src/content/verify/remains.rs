@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{Fault, Run};
 use crate::content::ContentError;
 use crate::ids::Uid;
-use crate::storage::{DiskOp, StagePath};
+use crate::storage::{DiskOp, StagePath, StorageNo};
 use crate::store;
 
 /// Age in seconds from which a stage entry that nobody mentions is a leftover. Any younger one may
@@ -105,6 +105,13 @@ impl Run<'_> {
         let there: HashSet<&str> = listed.iter().map(|(at, _)| at.key()).collect();
         let missing: Vec<StagePath> =
             uploads.into_iter().filter(|at| !there.contains(at.key())).collect();
+        let mut missing = missing;
+        for index in (0..missing.len()).rev() {
+            // Of a storage that is not there nothing was listed.
+            if self.content.storages.require(StorageNo::of_stage(&missing[index])).await.is_err() {
+                missing.swap_remove(index);
+            }
+        }
         if missing.is_empty() {
             return Ok(());
         }
