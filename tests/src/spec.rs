@@ -26,6 +26,7 @@
 //! Lines starting with `@` change who asks and how: `@as alice` (app password, the default),
 //! `@password alice`, `@wrong alice` (a wrong password), `@anonymous`, `@tls` (from here on over
 //! HTTPS), `@own-server` (for files that fill throttles, which the shared server counts for all),
+//! (a `server.toml` beside a file gives it a server of its own, too, with that configuration),
 //! `@quota alice BYTES`, `@times N` (the next exchange N times), `@file /a.txt text` and `@folder /a`
 //! (set-up by PUT and MKCOL as whoever asks). `{{cr}}` is a carriage return.
 

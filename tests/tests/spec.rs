@@ -1,6 +1,7 @@
 //! The dialogues of `spec/cases`: one test a file. `e2e::spec` describes their format.
 //!
-//! All files share one server, each with users of its own; a file that says `@own-server` has its own.
+//! All files share one server, each with users of its own; a file that says `@own-server` has its own,
+//! and so has one beside a `server.toml`, which is that server's.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,7 +76,12 @@ impl Shared {
 fn play(file: &Path, number: usize, shared: &Shared) -> Result<()> {
     let text = std::fs::read_to_string(file)?;
     let dialogue = Dialogue::parse(&text)?;
-    let own = if dialogue.own_server { Some(Server::start()?) } else { None };
+    let configuration = file.with_file_name("server.toml");
+    let own = match dialogue.own_server {
+        _ if configuration.is_file() => Some(configured(&configuration)?),
+        true => Some(Server::start()?),
+        false => None,
+    };
     let server = match &own {
         Some(server) => server,
         None => shared.server()?,
@@ -109,6 +115,17 @@ fn play(file: &Path, number: usize, shared: &Shared) -> Result<()> {
     }
     ensure!(server.ca().exists(), "the server made no certificate authority");
     result
+}
+
+/// A server with this configuration, and the folders that its mounts are of.
+fn configured(file: &Path) -> Result<Server> {
+    let text = std::fs::read_to_string(file)?;
+    let mut server = Server::prepare(&text, &[])?;
+    for mount in text.lines().filter_map(|line| line.strip_prefix("storage = \"local:")) {
+        std::fs::create_dir_all(server.home().join(mount.trim_end_matches('"')))?;
+    }
+    server.restart()?;
+    Ok(server)
 }
 
 /// Adds what the server logged about the request that went wrong.

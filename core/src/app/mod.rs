@@ -13,6 +13,7 @@ mod serve;
 mod service;
 mod settings;
 mod signals;
+mod storages;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -26,9 +27,10 @@ use crate::auth::{Auth, BuiltinUsers, Passwords};
 use crate::clock::Clock;
 use crate::config::{AuthProvider, Settings};
 use crate::content::{Content, Publisher};
+use crate::dav::MountRule;
 use crate::ext::plugin::{PluginError, Plugins};
 use crate::outside::{Keeper, OutsideMetrics};
-use crate::storage::FileStorage;
+use crate::storage::{FileStorage, StorageNo};
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::tree::Tree;
@@ -98,6 +100,14 @@ pub enum StartError {
         /// Its library.
         path: std::path::PathBuf,
     },
+    /// A storage in the configuration that no plugin has.
+    #[error("{name} is no storage; {remedy}")]
+    NoSuchStorage {
+        /// The storage.
+        name: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A plugin cannot be used.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -123,6 +133,8 @@ pub struct House {
     /// Who looks at the disk when others have changed it.
     pub keeper: Keeper,
     outside_metrics: OutsideMetrics,
+    /// Storages in users' homes, as the configuration had them at the start.
+    mounts: Vec<MountRule>,
     /// Free bytes below which nothing new is taken.
     min_free: Arc<AtomicU64>,
     publisher: Arc<Publisher>,
@@ -144,7 +156,10 @@ impl House {
         lost_index::prepare(&folder, &clock)?;
         let store = open_index(&folder, settings, &clock)?;
         let plugins = open_plugins(&folder, settings, &store).await?;
-        let storage = open_storage(&folder)?;
+        let data = open_storage(&folder)?;
+        let provided = storages::provided(&plugins);
+        let opened = storages::open(settings, data, &provided, &store, folder.path()).await?;
+        let storage = opened.storages.view(StorageNo::DATA);
         let publisher = Publisher::start(Arc::clone(&storage), Arc::clone(&store));
         let sink = Arc::clone(&publisher);
         store.set_disk_sink(Box::new(move |ops| sink.push(ops)));
@@ -152,8 +167,8 @@ impl House {
         if redone > 0 {
             tracing::info!(redone, "changes decided in the last run were published");
         }
-        let content = Content::new(
-            Arc::clone(&storage),
+        let content = Content::over(
+            opened.storages.clone(),
             Arc::clone(&store),
             Arc::clone(&publisher),
             settings::durability(settings),
@@ -163,7 +178,8 @@ impl House {
         if swept > 0 {
             tracing::info!(swept, "unfinished uploads of the last run were removed");
         }
-        let tree = Tree::new(Arc::clone(&store), clock.clone());
+        let tree = Tree::new(Arc::clone(&store), clock.clone()).homes_on(opened.homes);
+        storages::plant(&tree, &opened).await?;
         let auth = Arc::new(open_auth(settings, &plugins, &store, &clock)?);
         let outside_metrics = OutsideMetrics::default();
         let keeper = Keeper::new(
@@ -183,6 +199,7 @@ impl House {
             plugins,
             keeper,
             outside_metrics,
+            mounts: opened.rules,
             min_free,
             publisher,
             clock,

@@ -34,7 +34,8 @@ impl Rooms {
             house.content.clone(),
             settings::dav(settings),
             clock.clone(),
-        );
+        )
+        .mounting(house.mounts.clone());
         Self {
             dav,
             ocs: Ocs::new(

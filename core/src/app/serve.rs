@@ -198,7 +198,10 @@ fn start_admin(house: &House, settings: &Settings, given: Inherited, metrics: Me
         let (index, content) = (Arc::clone(&index), content.clone());
         let min_free = Arc::clone(&min_free);
         Box::pin(async move {
-            let answers = store::read(&index, |tx| tx.homes().map(|homes| homes.len())).await;
+            let answers = store::read(&index, |tx| {
+                tx.homes().map(|homes| homes.iter().filter(|it| it.owner.is_person()).count())
+            })
+            .await;
             let free = content.free_space().await;
             let mut health = Health { ok: answers.is_ok() && free.is_ok(), ..Health::default() };
             health.details.insert("homes".into(), answers.unwrap_or(0).into());

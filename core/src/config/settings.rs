@@ -9,6 +9,7 @@ use super::auth::{Auth, RawAuth};
 use super::checker::Checker;
 use super::limits::{Limits, RawLimits};
 use super::log::{Log, RawLog};
+use super::mounts::{self, Mount, RawMount};
 use super::names::{Names, RawNames};
 use super::plugins::{self, Plugin, Plugins, RawPlugin, RawPlugins};
 use super::server::{RawServer, Server};
@@ -32,6 +33,7 @@ pub(crate) struct RawSettings {
     names: RawNames,
     plugins: RawPlugins,
     plugin: Vec<RawPlugin>,
+    mount: Vec<RawMount>,
 }
 
 impl Default for RawSettings {
@@ -48,6 +50,7 @@ impl Default for RawSettings {
             names: RawNames::default(),
             plugins: RawPlugins::default(),
             plugin: Vec::new(),
+            mount: Vec::new(),
         }
     }
 }
@@ -77,6 +80,8 @@ pub struct Settings {
     pub plugins: Plugins,
     /// Each `[[plugin]]`, in order.
     pub plugin: Vec<Plugin>,
+    /// Each `[[mount]]`, in order.
+    pub mount: Vec<Mount>,
 }
 
 impl Default for Settings {
@@ -93,7 +98,8 @@ impl RawSettings {
     /// One section of each list of sections, with its defaults.
     pub(crate) fn tables() -> Dict {
         let plugin = Value::serialize(RawPlugin::default()).expect("plain structs serialise");
-        Dict::from([("plugin".to_owned(), plugin)])
+        let mount = Value::serialize(RawMount::default()).expect("plain structs serialise");
+        Dict::from([("plugin".to_owned(), plugin), ("mount".to_owned(), mount)])
     }
 
     pub(crate) fn check(&self, see: &mut Checker<'_>) -> Settings {
@@ -105,18 +111,21 @@ impl RawSettings {
             see.refuse("data_dir", "a folder", format_args!("the file {}", data_dir.display()));
         }
         let plugin = plugins::check_all(&self.plugin, see);
+        let storage = self.storage.check(see, &plugin);
+        let mount = mounts::check_all(&self.mount, see, &plugin, (&data_dir, &storage.homes));
         Settings {
             data_dir,
             server: self.server.check(see),
             tls: self.tls.check(see),
             limits: self.limits.check(see),
-            storage: self.storage.check(see),
+            storage,
             auth: self.auth.check(see, &plugin),
             log: self.log.check(see),
             theme: self.theme.check(see),
             names: self.names.check(),
             plugins: self.plugins.check(see),
             plugin,
+            mount,
         }
     }
 }

@@ -5,12 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
+use super::mounts::{self, StorageName};
+use super::plugins::Plugin;
 
 /// The section as written in `server.toml`; the file documents each key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawStorage {
     durability: String,
+    homes: String,
     min_free_bytes: u64,
     default_quota_bytes: u64,
     max_file_bytes: u64,
@@ -25,6 +28,7 @@ impl Default for RawStorage {
     fn default() -> Self {
         Self {
             durability: "full".to_owned(),
+            homes: "builtin:local".to_owned(),
             min_free_bytes: 256 << 20,
             default_quota_bytes: 0,
             max_file_bytes: 0,
@@ -54,6 +58,8 @@ pub enum Durability {
 pub struct Storage {
     /// What a 2xx answer to a write promises.
     pub durability: Durability,
+    /// Where the homes are that are made from now on.
+    pub homes: StorageName,
     /// Free bytes of the disk that nothing new may take; 507.
     pub min_free_bytes: u64,
     /// Quota in bytes of new users who are given none; `None` for unlimited.
@@ -74,7 +80,8 @@ pub struct Storage {
 }
 
 impl RawStorage {
-    pub(crate) fn check(&self, see: &mut Checker<'_>) -> Storage {
+    /// `plugins` are those that may have the homes.
+    pub(crate) fn check(&self, see: &mut Checker<'_>, plugins: &[Plugin]) -> Storage {
         see.section("storage");
         /// More than any file system holds, and still good as a signed number (clients, SQLite).
         const MOST: u64 = i64::MAX as u64;
@@ -89,6 +96,7 @@ impl RawStorage {
                     ("none", Durability::None),
                 ],
             ),
+            homes: mounts::homes(&self.homes, see, plugins),
             min_free_bytes: see.number("min_free_bytes", self.min_free_bytes, 0..=MOST),
             default_quota: unlimited(see.number(
                 "default_quota_bytes",

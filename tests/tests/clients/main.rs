@@ -7,6 +7,7 @@ mod cadaver;
 mod curl;
 mod expected;
 mod litmus;
+mod mounts;
 mod nextcloudcmd;
 mod rclone;
 mod restored;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     cases.extend(litmus::cases());
     cases.extend(rclone::cases());
     cases.extend(nextcloudcmd::cases());
+    cases.extend(mounts::cases());
     cases.extend(restored::cases());
     // One after the other: they measure time-outs of their own, and machines are small.
     e2e::suite::run(cases, 1)

@@ -17,7 +17,11 @@ pub(crate) const USER: &str = "alice";
 
 impl World {
     pub(crate) fn start() -> Result<Self> {
-        let server = Server::start()?;
+        Self::on(Server::start()?)
+    }
+
+    /// On a server that runs already.
+    pub(crate) fn on(server: Server) -> Result<Self> {
         server.add_user(USER, "the long password of alice")?;
         let token = server.token(USER)?;
         Ok(Self { server, token })

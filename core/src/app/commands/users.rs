@@ -8,6 +8,7 @@ use super::error::{CommandError, uid};
 use super::wire_secret;
 use crate::app::House;
 use crate::auth::{By, NewUser, UserChange};
+use crate::storage::StorageNo;
 use crate::store;
 use crate::store::accounts::User;
 
@@ -191,9 +192,11 @@ async fn delete(house: &House, name: &str) -> Result<Value, CommandError> {
     for upload in house.content.transfers(&uid).await? {
         house.content.abort_transfer(&uid, &upload.name).await?;
     }
-    let on_disk = house.content.stat(uid.as_str()).await?.map(|entry| entry.tag);
+    let home = house.tree.find_home(&uid).await?;
+    let base = home.map_or_else(|| house.tree.base_of(&uid), |home| home.base);
+    let on_disk = house.content.stat(&base).await?.map(|entry| entry.tag);
     let freed = house.tree.remove_home(&uid, "cli", on_disk).await?;
-    house.publisher.settle(false).await;
+    house.publisher.settle_on(StorageNo::of(&base), false).await;
     Ok(json!({ "user": uid.as_str(), "freed_bytes": freed.unwrap_or(0) }))
 }
 
