@@ -169,6 +169,13 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
             }
         }
     }));
+    let (content, mounts) = (house.content.clone(), house.mounts.clone());
+    tasks.spawn(async move {
+        for rule in mounts {
+            // So that its files are known when somebody comes. One that is away waits for that.
+            content.take_over(&rule.mount.tree).await;
+        }
+    });
     tasks.spawn(certs.watch(CERTIFICATES));
     tasks.spawn(house.keeper.clone().run());
     tasks

@@ -110,7 +110,7 @@ pub(super) async fn carry(
             let (actor, owner) = (committer.actor.clone(), committer.owner.clone());
             let tree = &committer.tree;
             let carried = tree
-                .commit_carry(actor, from, owner, destination, (plan, made), carry, conditions)
+                .commit_carry(actor, from, (owner, destination), (plan, made), carry, conditions)
                 .await;
             Ok::<_, DavError>(match top {
                 Some(top) => committer.tidy(carried, &top).await,

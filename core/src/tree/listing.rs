@@ -81,6 +81,8 @@ pub struct Listing {
     after: Option<String>,
     ended: bool,
     viewer: Viewer,
+    /// Whether mounts are seen in the resource or below, as in nearly none.
+    grafted: bool,
 }
 
 /// Who sees a listing, of which tree.
@@ -124,6 +126,7 @@ impl Listing {
             with_dead: HashSet::new(),
             after: None,
             ended: !node.is_folder(),
+            grafted: viewer.mounts.hang_below(path),
             walk,
             viewer,
         };
@@ -187,7 +190,7 @@ impl Listing {
         for row in rows {
             read += 1;
             self.after = Some(row.name.clone());
-            if self.is_shadowed(&row.name) {
+            if self.grafted && self.is_shadowed(&row.name) {
                 continue;
             }
             let listed = self.member(tx, row)?;
@@ -198,7 +201,7 @@ impl Listing {
             }
         }
         self.ended = last && read == count;
-        if self.ended {
+        if self.ended && self.grafted {
             self.add_mounts(tx, &mut page)?;
         }
         Ok(page)
@@ -248,7 +251,10 @@ impl Listing {
             false => Vec::new(),
         };
         let favorite = self.favorites.contains(&node.id);
-        let graft = mounts::above(tx, &self.viewer.mounts, &path, &node)?;
+        let graft = match self.grafted {
+            true => mounts::above(tx, &self.viewer.mounts, &path, &node)?,
+            false => None,
+        };
         Ok(Listed { favorite, path, locks, dead, graft, node })
     }
 }

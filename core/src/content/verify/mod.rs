@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::{Content, ContentError};
+use crate::storage::Tag;
 use crate::store::nodes::Home;
 use crate::store::{self, StoreError};
 
@@ -106,10 +107,15 @@ impl Run<'_> {
     async fn all(&mut self) -> Result<(), ContentError> {
         self.pending().await?;
         let (homes, bytes) = store::read(&self.content.store, |tx| {
-            let homes = tx.homes()?;
-            let mut bytes = 0;
-            for home in &homes {
-                bytes += tx.node(home.root)?.map_or(0, |root| root.size);
+            let (mut homes, mut bytes) = (Vec::new(), 0);
+            for home in tx.homes()? {
+                let root = tx.node(home.root)?;
+                bytes += root.as_ref().map_or(0, |root| root.size);
+                // What is in a mount is not known before somebody looked into it.
+                let known = root.is_none_or(|root| root.tag != Tag::default());
+                if known || home.owner.is_person() {
+                    homes.push(home);
+                }
             }
             Ok::<_, ContentError>((homes, bytes))
         })
