@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::commit::Committer;
 use super::place::Place;
 use super::props::{Viewer, Within};
+use super::visit::{Spot, Visit};
 use super::{Dav, DavError, actor};
 use crate::auth::Principal;
 use crate::content::Content;
@@ -18,7 +19,6 @@ use crate::proto::dates::parse_http_date;
 use crate::proto::destination::Destination;
 use crate::proto::media_type::parse_essence;
 use crate::proto::overwrite::Overwrite;
-use crate::storage::StorageNo;
 use crate::store;
 use crate::store::nodes::Node;
 use crate::tree::{
@@ -28,61 +28,6 @@ use crate::wire::{Body, Request};
 
 /// What the server needs for itself at the top of a folder that is mounted.
 const OWN_FOLDER: &str = ".moonsail";
-
-/// Who comes to files, and which there are for them.
-#[derive(Clone)]
-pub(super) struct Visit<'a> {
-    pub(super) dav: &'a Dav,
-    pub(super) principal: &'a Principal,
-    /// The storage that the home is on.
-    pub(super) home: StorageNo,
-    /// What is grafted into the home.
-    pub(super) mounts: Mounts,
-}
-
-/// A place among what somebody sees: in the own tree, or in a mount's.
-#[derive(Debug, Clone)]
-pub(super) struct Spot {
-    /// Whose tree.
-    pub(super) owner: Uid,
-    /// The path in it.
-    pub(super) path: DavPath,
-    /// The mount, if it is one's tree.
-    pub(super) mount: Option<Mount>,
-    /// The storage that it lies on.
-    pub(super) storage: StorageNo,
-}
-
-impl Visit<'_> {
-    /// The place of a path below the user's root.
-    pub(super) fn spot(&self, path: DavPath) -> Spot {
-        match self.mounts.find(&path) {
-            Some((mount, path)) => Spot {
-                owner: mount.tree.clone(),
-                path,
-                mount: Some(mount.clone()),
-                storage: mount.storage,
-            },
-            None => {
-                Spot { owner: self.principal.uid.clone(), path, mount: None, storage: self.home }
-            }
-        }
-    }
-}
-
-impl Spot {
-    /// The path below the user's root.
-    pub(super) fn seen_at(&self) -> DavPath {
-        match &self.mount {
-            Some(mount) => mount.point.over(&self.path),
-            None => self.path.clone(),
-        }
-    }
-
-    fn is_read_only(&self) -> bool {
-        self.mount.as_ref().is_some_and(|mount| mount.read_only)
-    }
-}
 
 /// A request on files. One in a mount is a request on the mount's tree, whose root is seen at the
 /// mount point: paths and hrefs are those of that tree.
@@ -202,11 +147,11 @@ impl<'a> Context<'a> {
     /// mounts that nobody may change.
     pub(super) fn require_write(&self, spot: &Spot) -> Result<(), DavError> {
         if spot.is_read_only() {
-            return Err(DavError::ReadOnlyMount);
+            return Err(DavError::OutOfScope);
         }
         // A local folder hides it (`storage-local`), so nothing could appear there.
         if spot.mount.is_some() && spot.path.segments().next() == Some(OWN_FOLDER) {
-            return Err(DavError::ReadOnlyMount);
+            return Err(DavError::OutOfScope);
         }
         match self.principal.may_write() && self.principal.access.covers(&spot.seen_at()) {
             true => Ok(()),
@@ -217,8 +162,10 @@ impl<'a> Context<'a> {
     /// Refuses to take away or replace a mount, or a folder that mounts are seen in.
     pub(super) fn require_no_mounts(&self, spot: &Spot) -> Result<(), DavError> {
         match &spot.mount {
-            Some(_) if spot.path.is_root() => Err(DavError::MountPoint),
-            None if self.visit.mounts.hang_below(&spot.path) => Err(DavError::MountPoint),
+            Some(_) if spot.path.is_root() => Err(self.refused_at(spot, TreeError::Root)),
+            None if self.visit.mounts.hang_below(&spot.path) => {
+                Err(self.refused_at(spot, TreeError::Root))
+            }
             _ => Ok(()),
         }
     }

@@ -11,8 +11,9 @@
 
 use super::DavError;
 use super::commit::Committer;
-use super::context::{Context, Spot};
+use super::context::Context;
 use super::relocate::relocated;
+use super::visit::Spot;
 use crate::content::{Content, ContentError, to_the_end};
 use crate::proto::depth::Depth;
 use crate::storage::Staged;

@@ -57,13 +57,7 @@ pub enum DavError {
     /// Not for this method; what is.
     #[error("The method is not allowed here")]
     MethodNotAllowed(&'static str),
-    /// In a mount that nobody may change.
-    #[error("This folder is read only")]
-    ReadOnlyMount,
-    /// What a mount is seen as, or in, cannot be taken away.
-    #[error("A mount is here, or below")]
-    MountPoint,
-    /// The app password only reads, or is for another folder.
+    /// The app password only reads, or is for another folder; or nobody may change what is in a mount.
     #[error("This app password does not allow it")]
     OutOfScope,
     /// `Depth: infinity` of a PROPFIND.
@@ -157,11 +151,7 @@ impl DavError {
             Self::MethodNotAllowed(_) => {
                 (S::METHOD_NOT_ALLOWED, r"Sabre\DAV\Exception\MethodNotAllowed")
             }
-            Self::OutOfScope
-            | Self::ReadOnlyMount
-            | Self::MountPoint
-            | Self::InfiniteDepth
-            | Self::DestinationOutside => FORBIDDEN,
+            Self::OutOfScope | Self::InfiniteDepth | Self::DestinationOutside => FORBIDDEN,
             Self::ForeignDestination => (S::BAD_GATEWAY, r"Sabre\DAV\Exception\BadGateway"),
             Self::UnknownReport => {
                 (S::UNSUPPORTED_MEDIA_TYPE, r"Sabre\DAV\Exception\ReportNotSupported")

@@ -29,6 +29,7 @@ mod search;
 mod space;
 mod uploads;
 mod virtual_places;
+mod visit;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -46,11 +47,12 @@ use crate::store::Installation;
 use crate::store::StoreError;
 use crate::tree::{Tree, TreeError};
 use crate::wire::{Reply, Request, USER_FIELD};
-use context::{Context, Visit};
+use context::Context;
 pub use error::DavError;
 pub use mounts::MountRule;
 use mounts::MountTable;
 use place::Place;
+use visit::Visit;
 
 /// Limits of the room, from `[limits]` and `[storage]`.
 #[derive(Debug, Clone)]

@@ -5,10 +5,11 @@
 
 use http::StatusCode;
 
-use super::context::{Context, Visit};
+use super::context::Context;
 use super::methods::ALLOW_VIRTUAL;
 use super::place::Virtual;
 use super::propfind::{multistatus, wants_minimal};
+use super::visit::Visit;
 use super::{Dav, DavError, search};
 use crate::auth::Principal;
 use crate::path::{DavPath, encode_href};

@@ -365,8 +365,7 @@ pub trait FileStorage: Send + Sync + 'static {
         Box::pin(async { Ok(folder.await?.is_some()) })
     }
 
-    /// Whether others may change the live tree beside the core. If not, it is neither watched nor
-    /// gone through, and what the core has decided is what lies there.
+    /// Whether others may change the live tree. If not, it is neither watched nor gone through.
     fn changes_outside(&self) -> bool {
         true
     }

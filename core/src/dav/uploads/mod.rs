@@ -18,8 +18,9 @@ mod list;
 
 use http::{Method, StatusCode};
 
-use super::context::{Context, Spot, Visit};
+use super::context::Context;
 use super::methods::ALLOW_UPLOADS;
+use super::visit::{Spot, Visit};
 use super::{Dav, DavError};
 use crate::auth::{Access, Principal};
 use crate::content::Content;
