@@ -57,8 +57,8 @@ pub enum DavError {
     /// Not for this method; what is.
     #[error("The method is not allowed here")]
     MethodNotAllowed(&'static str),
-    /// The app password only reads, or is for another folder; or nobody may change what is in a mount.
-    #[error("This app password does not allow it")]
+    /// The app password only reads, or is for another folder; or nobody may change a mount.
+    #[error("It is not allowed to change this")]
     OutOfScope,
     /// `Depth: infinity` of a PROPFIND.
     #[error("Depth: infinity is not supported")]
