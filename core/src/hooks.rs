@@ -37,11 +37,7 @@ use crate::wire::Request;
 
 /// What a hook learns of the request beside the fields of its event.
 pub fn call_of(request: &Request) -> Call {
-    Call {
-        request_id: request.id.to_string(),
-        remote_ip: Some(request.remote_ip),
-        ..Call::default()
-    }
+    Call { request_id: request.id.to_string(), remote_ip: Some(request.remote_ip) }
 }
 
 /// The fields with which the events of a request begin: who asks, with what.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{Access, AuthError, Caller, Principal};
+use crate::hooks::Call;
 use crate::ids::Uid;
 use crate::store::ReadTx;
 use crate::store::accounts::User;
@@ -116,6 +117,11 @@ impl By {
     pub(crate) fn caller(caller: &Caller, login: &str) -> Self {
         let (ip, request) = (Some(caller.ip), Arc::from(caller.request_id.as_str()));
         Self { actor: login.to_owned(), ip, request, shown: None }
+    }
+
+    /// What hooks learn of it.
+    pub(crate) fn call(&self) -> Call {
+        Call { request_id: self.request.to_string(), remote_ip: self.ip }
     }
 
     /// Name for the log.

@@ -71,19 +71,25 @@ impl Auth {
         let now = self.clock.seconds();
         let quota = self.default_quota();
         let name = provider.clone();
-        let (user, is_new) = store::write(&self.store, move |tx| -> Result<_, StoreError> {
+        let (user, is_new, first) = store::write(&self.store, move |tx| -> Result<_, StoreError> {
             match tx.user_by_subject(&provider, &identity.subject)? {
-                Some(user) => Ok((update(tx, user, &identity, now)?, false)),
+                Some(user) => {
+                    let first = user.last_login.is_none();
+                    Ok((update(tx, user, &identity, now)?, false, first))
+                }
                 None => {
                     let quota = identity.quota.or(quota);
                     let identity = Identity { quota, ..identity };
-                    Ok((first_login(tx, &provider, &identity, now)?, true))
+                    Ok((first_login(tx, &provider, &identity, now)?, true, true))
                 }
             }
         })
         .await?;
         if is_new {
             audit!(by, "first login", uid = %user.uid, provider = name);
+        }
+        if first {
+            self.tell_first_login(by, &user, &name);
         }
         Ok(user)
     }

@@ -7,6 +7,7 @@ use http::StatusCode;
 use moonsail_sdk::auth::AuthUnavailable;
 
 use super::password::PasswordError;
+use crate::hooks::Denial;
 use crate::store::StoreError;
 
 /// The longest wait that a provider can ask for: a directory that comes back earlier is found.
@@ -24,6 +25,9 @@ pub enum AuthError {
     /// Right, but it must be changed where it is kept. Only told to who knows the password.
     #[error("the password has expired")]
     Expired,
+    /// A hook refuses it; the text is for the user.
+    #[error("{}", .0.message)]
+    Refused(Denial),
     /// Too many failures before this one.
     #[error("too many failed logins")]
     Throttled {
@@ -57,6 +61,7 @@ impl AuthError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadCredentials | Self::Disabled | Self::Expired => StatusCode::UNAUTHORIZED,
+            Self::Refused(denial) => denial.status,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::CsrfFailed => StatusCode::PRECONDITION_FAILED, // as Nextcloud's "CSRF check failed"

@@ -18,6 +18,7 @@ use moonsail_sdk::secret::Secret;
 
 use super::tokens::{NewToken, generate, shown_name};
 use super::{Auth, AuthError, By, Principal, audit, throttle};
+use crate::hooks::EventId;
 use crate::ids::random_token;
 use crate::store::accounts::LoginFlow;
 use crate::store::{self, StoreError};
@@ -147,6 +148,10 @@ impl Auth {
         login_token: &str,
         principal: &Principal,
     ) -> Result<(), FlowError> {
+        if self.bus.has(EventId::AppPasswordCreate) {
+            let client = self.opened_flow(login_token).await?;
+            self.may_have_token(request, &principal.uid, &client).await?;
+        }
         let hash = self.login_hash(login_token);
         let oldest = self.oldest_flow();
         let (by, uid) = (By::of(request, principal), principal.uid.clone());
@@ -183,6 +188,7 @@ impl Auth {
         client: &str,
         principal: &Principal,
     ) -> Result<Secret, FlowError> {
+        self.may_have_token(request, &principal.uid, client).await?;
         let (by, uid) = (By::of(request, principal), principal.uid.clone());
         let asked = by.clone();
         let app_password = generate();

@@ -8,9 +8,12 @@
 //! Nothing here knows a protocol: the rooms choose the bytes of a refusal.
 
 mod accounts;
+mod asked;
+mod blocks;
 mod builtin;
 mod by;
 mod cache;
+mod caller;
 mod chain;
 mod credentials;
 mod csrf;
@@ -29,7 +32,6 @@ mod tokens;
 mod wipe;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +41,7 @@ use moonsail_sdk::auth::{Call, DynAuthenticator};
 use moonsail_sdk::secret::Secret;
 
 use crate::clock::Clock;
+use crate::hooks::Bus;
 use crate::ids::Uid;
 use crate::proto::authorization::Credentials;
 use crate::store::accounts::User;
@@ -48,6 +51,7 @@ use crate::wire::Request;
 pub use accounts::{AccountError, NewUser, UserChange};
 pub use builtin::{BUILTIN, BuiltinUsers};
 pub use by::By;
+pub use caller::Caller;
 pub use error::AuthError;
 pub use flows::{FlowError, GrantedFlow, StartedFlow};
 pub use onetime::AppPasswordError;
@@ -114,8 +118,10 @@ pub struct Auth {
     logins: login_cache::LoginCache,
     failures: throttle::Throttle,
     flow_starts: throttle::Throttle,
+    blocks: blocks::Blocks,
     used: Mutex<HashMap<keyed::Mac, i64>>,
     default_quota: ArcSwap<Option<u64>>,
+    bus: Bus,
 }
 
 /// Longest login, in bytes: no user id or mail address is longer.
@@ -142,10 +148,12 @@ impl Auth {
             logins: login_cache::LoginCache::default(),
             failures: throttle::Throttle::new(settings.throttle_failures, settings.throttle_window),
             flow_starts: throttle::Throttle::new(FLOW_STARTS, settings.flow_lifetime),
+            blocks: blocks::Blocks::default(),
             used: Mutex::default(),
             default_quota: ArcSwap::from_pointee(settings.default_quota),
             settings,
             store,
+            bus: Bus::default(),
         }
     }
 
@@ -171,9 +179,11 @@ impl Auth {
     pub async fn authenticate(&self, request: &Request) -> Result<Option<Principal>, AuthError> {
         match credentials::of(&request.headers)? {
             None => self.session_of_api(request).await,
-            Some(Credentials::Bearer(token)) => self.token(token.reveal(), None).await.map(Some),
+            Some(Credentials::Bearer(token)) => {
+                self.token(request, token.reveal(), None).await.map(Some)
+            }
             Some(Credentials::Basic { login, password }) if tokens::is_token(password.reveal()) => {
-                self.token(password.reveal(), Some(&login)).await.map(Some)
+                self.token(request, password.reveal(), Some(&login)).await.map(Some)
             }
             Some(Credentials::Basic { login, password }) => {
                 self.login(&Caller::of(request), &login, &password).await.map(Some)
@@ -201,7 +211,9 @@ impl Auth {
             return Err(AuthError::BadCredentials);
         }
         let address = throttle::address_key(&self.keys, "login", caller.ip);
-        if let Some(retry_after) = self.failures.blocked(&address, self.clock.millis()) {
+        let now = self.clock.millis();
+        let blocked = self.failures.blocked(&address, now);
+        if let Some(retry_after) = blocked.or_else(|| self.blocks.left(&address, now)) {
             return Err(throttled(caller, login, retry_after));
         }
         let key = login_cache::LoginCache::key(&self.keys, login, password.reveal(), caller.ip);
@@ -227,7 +239,10 @@ impl Auth {
             Ok(_) => true,
             Err(error) => matches!(
                 error,
-                AuthError::Unavailable { .. } | AuthError::Disabled | AuthError::Expired
+                AuthError::Unavailable { .. }
+                    | AuthError::Disabled
+                    | AuthError::Expired
+                    | AuthError::Refused(_)
             ),
         };
         if forgiven {
@@ -241,6 +256,15 @@ impl Auth {
             }
             Err(error) => {
                 audit!(&by, "login refused", %error);
+                match error {
+                    AuthError::BadCredentials => {
+                        self.tell_failed(caller, login, "wrong", address).await;
+                    }
+                    AuthError::Disabled | AuthError::Expired => {
+                        self.tell_failed(caller, login, "disabled", address).await;
+                    }
+                    _ => {}
+                }
             }
         }
         checked
@@ -266,7 +290,7 @@ impl Auth {
             chain::Verdict::Expired => Err(AuthError::Expired),
             chain::Verdict::Known(provider, identity) => {
                 let by = By::caller(caller, login);
-                let user = self.account_of(&by, provider, identity).await?;
+                let user = self.account_of(&by, provider.clone(), identity).await?;
                 if !user.enabled {
                     return Err(AuthError::Disabled);
                 }
@@ -275,6 +299,8 @@ impl Auth {
                 if user.password.is_some() && before != Some(now) {
                     return Err(AuthError::BadCredentials);
                 }
+                self.may_log_in(caller, login, &user, &provider).await?;
+                let user = self.loaded(|| caller.clone(), user).await?;
                 Ok(Principal::new(&user, Access::Password, login))
             }
         }
@@ -367,28 +393,6 @@ impl Auth {
 fn throttled(caller: &Caller, login: &str, retry_after: Duration) -> AuthError {
     audit!(&By::caller(caller, login), "login throttled", ?retry_after);
     AuthError::Throttled { retry_after }
-}
-
-/// What is known about who tries a password.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The client's address, after `trusted_proxies`.
-    pub ip: IpAddr,
-    /// The request's id.
-    pub request_id: String,
-    /// The browser's mark from an earlier login ([`Auth::device_mark`]).
-    pub device: Option<String>,
-}
-
-impl Caller {
-    /// The caller of `request`.
-    pub fn of(request: &Request) -> Self {
-        Self {
-            ip: request.remote_ip,
-            request_id: request.id.to_string(),
-            device: find_cookie(&request.headers, "device", &request.base_url).map(str::to_owned),
-        }
-    }
 }
 
 #[cfg(test)]

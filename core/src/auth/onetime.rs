@@ -50,6 +50,7 @@ impl Auth {
         if !self.is_fresh(principal) {
             return Err(AppPasswordError::LoginTooOld);
         }
+        self.may_have_token(request, &principal.uid, client).await?;
         let new = NewToken::full(principal.uid.clone(), principal.login.clone(), client);
         Ok(self.create_token(new.made_by(By::of(request, principal))).await?)
     }
@@ -70,6 +71,12 @@ impl Auth {
             return Err(AuthError::BadCredentials.into());
         };
         let hash = hex::encode(self.token_mac(password.reveal()));
+        let wanted = hash.clone();
+        let found = store::read(&self.store, move |tx| token_and_owner(tx, &wanted)).await?;
+        // What is no such token is refused below, where nothing can come in between.
+        if let Some((_, user)) = found.filter(|(token, _)| token.one_time) {
+            self.may_have_token(request, &user.uid, client).await?;
+        }
         let app_password = generate();
         let new_hash = hex::encode(self.token_mac(app_password.reveal()));
         let (client, now) = (client.to_owned(), self.clock.seconds());

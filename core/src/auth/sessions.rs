@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::credentials::cookie;
-use super::{Access, Auth, AuthError, By, Principal, audit, csrf};
+use super::{Access, Auth, AuthError, By, Caller, Principal, audit, csrf};
 use crate::ids::random_token;
 use crate::store::accounts::Session;
 use crate::store::{self, StoreError};
@@ -130,6 +130,7 @@ impl Auth {
             .await?;
         }
         let login = user.uid.to_string();
+        let user = self.loaded(|| Caller::of(request), user).await?;
         Ok(Some(Principal::new(&user, Access::Session { csrf, since }, login)))
     }
 

@@ -11,11 +11,12 @@ use moonsail_sdk::secret::Secret;
 
 use super::cache::Known;
 use super::keyed::Mac;
-use super::{Access, Auth, AuthError, By, Principal, audit};
+use super::{Access, Auth, AuthError, By, Caller, Principal, audit};
 use crate::ids::{Uid, random_token};
 use crate::path::DavPath;
 use crate::store::accounts::{Token, User};
 use crate::store::{self, ReadTx, StoreError};
+use crate::wire::Request;
 
 /// Groups of letters in a token, and letters in a group: 45 of 62 letters hold 267 bits.
 const GROUPS: usize = 5;
@@ -176,6 +177,7 @@ impl Auth {
     /// Who the token `text` proves, if it may be used with `login` (any login if `None`).
     pub(crate) async fn token(
         &self,
+        request: &Request,
         text: &str,
         login: Option<&str>,
     ) -> Result<Principal, AuthError> {
@@ -183,7 +185,7 @@ impl Auth {
         let now = self.clock.millis();
         let known = match self.tokens.find(&hash, now) {
             Some(known) => known,
-            None => self.look_up(hash, now).await?,
+            None => self.look_up(request, hash, now).await?,
         };
         if login.is_some_and(|login| !known.answers_to(login)) {
             return Err(AuthError::BadCredentials);
@@ -192,7 +194,12 @@ impl Auth {
         Ok(known.principal.clone())
     }
 
-    async fn look_up(&self, hash: Mac, now: i64) -> Result<Arc<Known>, AuthError> {
+    async fn look_up(
+        &self,
+        request: &Request,
+        hash: Mac,
+        now: i64,
+    ) -> Result<Arc<Known>, AuthError> {
         let began = self.tokens.begin();
         let text = hex::encode(hash);
         let found = store::read(&self.store, move |tx| token_and_owner(tx, &text)).await?;
@@ -212,6 +219,7 @@ impl Auth {
                 return Err(AuthError::BadCredentials);
             }
         };
+        let user = self.loaded(|| Caller::of(request), user).await?;
         let access = Access::Token { id: token.id, read_only: token.read_only, folder };
         let expires = token.expires.map_or(i64::MAX, |end| end.saturating_mul(1000));
         let known = Arc::new(Known {

@@ -10,8 +10,9 @@ use http::StatusCode;
 use super::methods::{ALLOW_FILES, ALLOW_UPLOADS};
 use crate::auth::AuthError;
 use crate::content::{ContentError, TransferError};
+use crate::hooks::Denial;
 use crate::path::PathError;
-use crate::proto::dav::{Condition, XmlError, error_body};
+use crate::proto::dav::{Condition, XmlError, error_body, exception_of};
 use crate::proto::error::HeaderError;
 use crate::storage::StorageError;
 use crate::store::StoreError;
@@ -84,6 +85,12 @@ pub enum DavError {
     /// A listing ended before it began: its job died.
     #[error("The server could not do it; its log says why")]
     ListingLost,
+    /// A hook refused; the text is for the user.
+    #[error("{}", .0.message)]
+    Denied(Denial),
+    /// A hook could not decide.
+    #[error("This cannot be decided at the moment")]
+    Undecided,
     /// The tree refused. The base href makes its paths hrefs.
     #[error("{0}")]
     Tree(TreeError, String),
@@ -134,8 +141,11 @@ impl DavError {
     fn kind(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::NotAuthenticated => (S::UNAUTHORIZED, r"Sabre\DAV\Exception\NotAuthenticated"),
-            Self::Auth(error) => (error.status(), auth_exception(error)),
+            Self::NotAuthenticated => (S::UNAUTHORIZED, exception_of(S::UNAUTHORIZED)),
+            Self::Auth(AuthError::CsrfFailed) => {
+                (S::PRECONDITION_FAILED, exception_of(S::UNAUTHORIZED))
+            }
+            Self::Auth(error) => (error.status(), exception_of(error.status())),
             Self::NoSuchPlace => (S::NOT_FOUND, NOT_FOUND),
             // COMPAT(desktop, android): they show "invalid characters" for this exception.
             Self::Path(_) => (S::BAD_REQUEST, r"OC\Connector\Sabre\Exception\InvalidPath"),
@@ -164,6 +174,8 @@ impl DavError {
                 (S::CONFLICT, r"Sabre\DAV\Exception\LockTokenMatchesRequestUri")
             }
             Self::ListingLost => INTERNAL,
+            Self::Denied(denial) => (denial.status, exception_of(denial.status)),
+            Self::Undecided => UNAVAILABLE,
             Self::Tree(error, _) => tree_kind(error),
             Self::Content(error) => content_kind(error),
             Self::Transfer(error) => match error {
@@ -278,15 +290,6 @@ const INSUFFICIENT: (StatusCode, &str) =
 const UNAVAILABLE: (StatusCode, &str) =
     (StatusCode::SERVICE_UNAVAILABLE, r"OCP\Files\StorageNotAvailableException");
 const INTERNAL: (StatusCode, &str) = (StatusCode::INTERNAL_SERVER_ERROR, r"Sabre\DAV\Exception");
-
-fn auth_exception(error: &AuthError) -> &'static str {
-    match error.status() {
-        StatusCode::TOO_MANY_REQUESTS => r"OCA\DAV\Connector\Sabre\Exception\TooManyRequests",
-        StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE.1,
-        StatusCode::BAD_REQUEST => BAD_REQUEST.1,
-        _ => r"Sabre\DAV\Exception\NotAuthenticated",
-    }
-}
 
 fn tree_kind(error: &TreeError) -> (StatusCode, &'static str) {
     match error {

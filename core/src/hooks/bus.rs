@@ -184,7 +184,7 @@ impl Bus {
                         request = call.request_id,
                         user = event.fields.text("user"),
                         status = denial.status.as_u16(),
-                        message = denial.message,
+                        text = denial.message,
                         "refused by a hook"
                     );
                     return Verdict::Denied(denial);

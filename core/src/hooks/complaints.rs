@@ -9,7 +9,10 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// When a hook's error about an event was logged, and how many came since.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints(Mutex<HashMap<(String, &'static str), (Instant, u64)>>);
+pub(crate) struct Complaints(Mutex<HashMap<Subject, (Instant, u64)>>);
+
+/// Whose error about which event.
+type Subject = (String, &'static str);
 
 impl Complaints {
     /// How many errors were left out since the last line; `None` if this one is to be left out, too.

@@ -113,6 +113,7 @@ fn told(error: &AuthError) -> (StatusCode, bool, String) {
             false,
             format!("Logins cannot be checked at the moment. Please try again in {wait}."),
         ),
+        AuthError::Refused(denial) => (denial.status, false, denial.message.clone()),
         AuthError::TooLong => {
             (StatusCode::BAD_REQUEST, true, "The password is too long.".to_owned())
         }

@@ -98,6 +98,7 @@ impl From<AuthError> for Refusal {
                 "Please try again soon",
                 format!("Logins cannot be checked at the moment. Please try again in {wait}."),
             ),
+            AuthError::Refused(denial) => ("Not allowed", denial.message.clone()),
             AuthError::Disabled => {
                 ("Account disabled", "This account cannot be used at the moment.".to_owned())
             }

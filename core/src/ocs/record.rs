@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::error::OcsError;
-use super::{memberships, quota};
-use crate::auth::BUILTIN;
+use super::{Ocs, memberships, quota};
+use crate::auth::{BUILTIN, Caller};
 use crate::store::accounts::User;
 use crate::store::{self, ReadTx, Store, StoreError};
 
@@ -49,6 +50,15 @@ impl Record {
             None => None,
         };
         Ok(Self { user, groups, used: root.map_or(0, |root| root.size) })
+    }
+
+    /// The record as hooks make it (`user.load`): what its user gets.
+    pub(super) async fn loaded(self, room: &Ocs, call: &Call) -> Result<Self, OcsError> {
+        let Self { user, mut groups, used } = self;
+        groups.retain(|group| group != memberships::ADMIN_GROUP);
+        let (user, groups) = room.auth.load(&Caller::of(&call.request), user, groups).await?;
+        let groups = memberships::names_of(groups, &user);
+        Ok(Self { user, groups, used })
     }
 
     /// Whether name, address and password are kept here, and so can be changed here.

@@ -37,7 +37,8 @@ const EDITABLE: [&str; 2] = ["displayname", "email"];
 pub(super) async fn own_record(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
     let record = find_record(&room.store, call.principal()?.uid.as_str()).await?;
     // Removed since the login was checked.
-    Ok(Answer::Data(record.ok_or(OcsError::NotLoggedIn)?.shown()))
+    let record = record.ok_or(OcsError::NotLoggedIn)?;
+    Ok(Answer::Data(record.loaded(room, call).await?.shown()))
 }
 
 /// `GET cloud/user/fields`.
@@ -58,7 +59,8 @@ fn editable(record: &Record) -> Answer {
 
 /// `GET cloud/users/{id}`.
 pub(super) async fn read(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
-    Ok(Answer::Data(require_record(room, call).await?.shown()))
+    let record = require_record(room, call).await?;
+    Ok(Answer::Data(record.loaded(room, call).await?.shown()))
 }
 
 /// The record that the path names, if the caller may see it.

@@ -124,6 +124,7 @@ async fn a_browser_that_has_logged_in_is_not_kept_out_by_guesses_from_elsewhere(
         ip: HOME.parse().expect("an address"),
         request_id: "test".to_owned(),
         device,
+        client: "other",
     };
     let password = Secret::new(PASSWORD);
     let login = |device: Option<String>| {

@@ -38,6 +38,7 @@ async fn bob(house: &House) -> Principal {
         ip: HOME.parse().expect("an address"),
         request_id: "test".to_owned(),
         device: None,
+        client: "other",
     };
     let password = Secret::new("B0b-passw0rd");
     house.auth.login(&caller, "bob", &password).await.expect("is let in")

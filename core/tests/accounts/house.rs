@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use moonsail::auth::{Auth, AuthSettings, BUILTIN, BuiltinUsers, NewUser, Passwords};
 use moonsail::clock::Clock;
+use moonsail::hooks::Bus;
 use moonsail::login::Login;
 use moonsail::store::Store;
 use moonsail::store::sqlite::{SqliteOptions, SqliteStore};
@@ -32,6 +33,7 @@ pub(crate) struct House {
     pub(crate) login: Login,
     pub(crate) web: Web,
     pub(crate) clock: Clock,
+    pub(crate) bus: Bus,
     _folder: tempfile::TempDir,
 }
 
@@ -56,10 +58,12 @@ impl House {
         let passwords = Passwords::new(2);
         let builtin = Arc::new(BuiltinUsers::new(Arc::clone(&store), passwords.clone()));
         let settings = AuthSettings { passwords, ..AuthSettings::default() };
-        let auth = Arc::new(Auth::new(store, chain(builtin), settings, clock.clone()));
+        let bus = Bus::default();
+        let auth = Auth::new(store, chain(builtin), settings, clock.clone()).asking(bus.clone());
+        let auth = Arc::new(auth);
         let login = Login::new(Arc::clone(&auth), clock.clone());
         let web = Web::new(Arc::clone(&auth));
-        Self { auth, login, web, clock, _folder: folder }
+        Self { auth, login, web, clock, bus, _folder: folder }
     }
 
     /// Makes a built-in user.

@@ -3,6 +3,7 @@
 mod auth;
 mod changes;
 mod flows;
+mod hooks;
 mod house;
 mod pages;
 mod provider;

@@ -139,8 +139,12 @@ fn plain() -> Request {
 #[tokio::test]
 async fn a_session_of_long_ago_makes_no_app_password_and_changes_no_password() {
     let bed = Bed::new().await;
-    let caller =
-        Caller { ip: "192.0.2.1".parse().unwrap(), request_id: "test".to_owned(), device: None };
+    let caller = Caller {
+        ip: "192.0.2.1".parse().unwrap(),
+        request_id: "test".to_owned(),
+        device: None,
+        client: "other",
+    };
     let alice = bed.auth.login(&caller, "alice", &Secret::new(PASSWORD)).await.unwrap();
     let cookie = bed.auth.open_session(&plain(), &alice).await.unwrap();
     let fields = [

@@ -7,6 +7,7 @@
 mod chars;
 mod error_body;
 mod escape;
+mod exception;
 mod filter_files;
 #[cfg(test)]
 mod limits;
@@ -22,6 +23,7 @@ mod tag;
 pub mod xml;
 
 pub use error_body::{Condition, error_body};
+pub use exception::exception_of;
 pub use filter_files::{FilterFiles, FilterRule};
 pub use lock::{
     ActiveLock, LockDepth, LockTimeout, PropBody, SUPPORTED_LOCK, UserLock, active_locks,
