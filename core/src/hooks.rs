@@ -23,6 +23,8 @@ mod tests;
 
 pub use bus::{BadInterest, Bus, HookSource, Listening, Verdict};
 pub use check::Denial;
+pub(crate) use check::check;
+pub(crate) use complaints::Complaints;
 pub use moonsail_sdk::auth::Call;
 pub use moonsail_sdk::error::Error as ExtensionError;
 pub use moonsail_sdk::hooks::{

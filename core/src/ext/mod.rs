@@ -1,13 +1,31 @@
 //! Extensions: what comes from outside, turned into what the core's ports want.
 //!
 //! Every extension point is one trait of the SDK and one ordered chain, the same for what is linked
-//! in, for plugins and for scripts.
+//! in, for plugins and for scripts. `app` fills [`Extensions`] in the order of `server.toml` and
+//! hands each chain to those who ask it.
 //!
 //! | Where | What |
 //! |---|---|
 //! | `plugin/` | native plugins: loading, generations, what the server does for them |
 //! | `blobs/` | a storage of files over any store of objects |
+//! | `capabilities/` | the chain of those who patch the capabilities |
 
 pub mod blobs;
+pub mod capabilities;
 #[expect(unsafe_code, reason = "a library is loaded, and its entry believed")]
 pub mod plugin;
+
+use std::sync::Arc;
+
+use moonsail_sdk::capabilities::DynCapabilityProvider;
+
+use crate::hooks::HookSource;
+
+/// All extensions by what they offer, each list in the order of `server.toml`.
+#[derive(Clone, Default)]
+pub struct Extensions {
+    /// `moonsail.hooks/1`.
+    pub hooks: Vec<HookSource>,
+    /// `moonsail.capabilities/1`, with the names of the instances.
+    pub capabilities: Vec<(String, Arc<dyn DynCapabilityProvider>)>,
+}

@@ -45,10 +45,14 @@ use self::error::OcsError;
 use self::reply::{Answer, Voice};
 use self::router::{Action, Found, Needs, find_route};
 use crate::auth::{Auth, Principal};
+use crate::clock::Clock;
+use crate::ext::capabilities::CapabilityChain;
+use crate::hooks::Bus;
 use crate::ids::Uid;
 use crate::store::Store;
 use crate::wire::{Reply, Request};
 
+pub use capabilities::base as base_capabilities;
 pub use settings::OcsSettings;
 
 /// The room. One for the whole server.
@@ -56,12 +60,20 @@ pub struct Ocs {
     auth: Arc<Auth>,
     store: Arc<dyn Store>,
     settings: OcsSettings,
+    capabilities: Arc<CapabilityChain>,
 }
 
 impl Ocs {
     /// A room over the people that `auth` knows and the homes in `store`.
     pub fn new(auth: Arc<Auth>, store: Arc<dyn Store>, settings: OcsSettings) -> Self {
-        Self { auth, store, settings }
+        let nobody = CapabilityChain::new(Bus::default(), Clock::system());
+        Self { auth, store, settings, capabilities: Arc::new(nobody) }
+    }
+
+    /// The same room, where extensions have a say about the capabilities.
+    #[must_use]
+    pub fn extended(self, capabilities: Arc<CapabilityChain>) -> Self {
+        Self { capabilities, ..self }
     }
 
     /// Answers a request below `/ocs/`. A leading `/index.php` is taken too: pretty and plain URLs
@@ -105,7 +117,7 @@ impl Ocs {
 
     async fn act(&self, action: Action, call: &Call) -> Result<Answer, OcsError> {
         match action {
-            Action::Capabilities => Ok(capabilities::read(self, call)),
+            Action::Capabilities => capabilities::read(self, call).await,
             Action::Config => Ok(server::config(self, call)),
             Action::CheckPerson => server::check_person(self, call).await,
             Action::WhatsNew => Ok(Answer::NoContent),

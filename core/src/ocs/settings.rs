@@ -1,7 +1,5 @@
 //! What the API tells about the server: from `server.toml`, put together by `app`.
 
-use serde_json::Value;
-
 use crate::config::Theme;
 
 /// Settings of the room.
@@ -21,8 +19,6 @@ pub struct OcsSettings {
     pub default_quota: Option<u64>,
     /// Largest request body, in bytes; above it 413 (`limits.max_ocs_body_bytes`).
     pub max_body_bytes: usize,
-    /// Merged into the capabilities one after the other (RFC 7396), last of all.
-    pub capability_patches: Vec<Value>,
 }
 
 impl Default for OcsSettings {
@@ -39,7 +35,6 @@ impl Default for OcsSettings {
             parallel_chunks: 5,
             default_quota: None,
             max_body_bytes: 1 << 20,
-            capability_patches: Vec::new(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod forwarded;
 pub mod host;
 pub mod lock_token;
 pub mod media_type;
+pub mod merge_patch;
 pub mod mtime;
 pub mod ocs;
 mod ocs_json;

@@ -10,21 +10,22 @@
 //! | anybody     | all that tells apart a server that works (desktop's detection) |
 //! | an account  | the same, and what only accounts can use                       |
 //!
-//! [`document`] is the one place where others have a say: patches are merged last (RFC 7396).
+//! [`read`] is the one place where others have a say: patches of extensions are merged last
+//! (`ext/capabilities`).
 
 mod core_section;
 mod dav;
 mod files;
 mod files_sharing;
-mod merge_patch;
 mod theming;
 
 use serde_json::{Map, Value, json};
 
-use self::merge_patch::merge;
 use super::call::Call;
+use super::error::OcsError;
 use super::reply::Answer;
 use super::{Ocs, OcsSettings};
+use crate::hooks::call_of;
 use crate::version;
 
 /// What sections are made from.
@@ -56,26 +57,34 @@ const SECTIONS: &[Section] = &[
 ];
 
 /// Answers the call.
-pub(super) fn read(room: &Ocs, call: &Call) -> Answer {
-    let facts = Facts { settings: &room.settings, base_url: &call.request.base_url };
-    let audience = match call.principal {
-        Some(_) => Audience::Accounts,
-        None => Audience::Anybody,
+pub(super) async fn read(room: &Ocs, call: &Call) -> Result<Answer, OcsError> {
+    let principal = call.principal.as_ref();
+    let base = base(&room.settings, &call.request.base_url, principal.is_some());
+    if room.capabilities.is_empty() {
+        return Ok(Answer::Tagged(document(base)));
+    }
+    let user = match principal {
+        Some(principal) => Some(room.auth.view_of(&call.request, principal).await?),
+        None => None,
     };
-    Answer::Tagged(document(&facts, audience))
+    let asked = call_of(&call.request);
+    let made = room.capabilities.make(&asked, user.as_ref(), base).await;
+    Ok(Answer::Tagged(document(made.capabilities)))
 }
 
-/// The whole document as `audience` sees it.
-fn document(facts: &Facts<'_>, audience: Audience) -> Value {
-    let shown = |(_, of, _): &&Section| *of == Audience::Anybody || audience == Audience::Accounts;
+/// What this server can do, for an account or for anybody, before extensions have their say.
+pub fn base(settings: &OcsSettings, base_url: &str, account: bool) -> Value {
+    let facts = Facts { settings, base_url };
+    let shown = |(_, of, _): &&Section| *of == Audience::Anybody || account;
     let sections = SECTIONS.iter().filter(shown);
-    let mut capabilities: Value = sections
-        .map(|(name, _, section)| ((*name).to_owned(), section(facts)))
+    sections
+        .map(|(name, _, section)| ((*name).to_owned(), section(&facts)))
         .collect::<Map<_, _>>()
-        .into();
-    for patch in &facts.settings.capability_patches {
-        merge(&mut capabilities, patch);
-    }
+        .into()
+}
+
+/// The whole document.
+fn document(capabilities: Value) -> Value {
     json!({
         "version": {
             "major": version::MAJOR,

@@ -3,20 +3,20 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Audience, Facts, document};
+use super::{base, document};
+use crate::ext::capabilities::schema;
 use crate::ocs::OcsSettings;
 use crate::ocs::tests::Bed;
 
-fn made(settings: &OcsSettings, audience: Audience) -> Value {
-    document(&Facts { settings, base_url: "https://cloud.test/nc" }, audience)
+fn made(settings: &OcsSettings, account: bool) -> Value {
+    document(base(settings, "https://cloud.test/nc", account))
 }
 
 /// All documents that are made: for anybody and accounts, with and without Windows' names.
 fn documents() -> Vec<Value> {
     let windows = OcsSettings { windows_compatible: true, ..OcsSettings::default() };
     let all = [OcsSettings::default(), windows];
-    let audiences = [Audience::Anybody, Audience::Accounts];
-    all.iter().flat_map(|settings| audiences.map(|audience| made(settings, audience))).collect()
+    all.iter().flat_map(|settings| [false, true].map(|account| made(settings, account))).collect()
 }
 
 /// iOS: Swift `Decodable`, as NextcloudKit+Capabilities.swift declares it. What is there must have
@@ -163,6 +163,14 @@ mod ios {
     }
 }
 
+/// What patches are held to, the server holds itself to.
+#[test]
+fn the_document_is_as_strict_as_patches_must_be() {
+    for document in documents() {
+        assert_eq!(schema::check(&document["capabilities"]), Ok(()));
+    }
+}
+
 #[test]
 fn ios_decodes_the_whole_document() {
     for document in documents() {
@@ -256,28 +264,21 @@ fn the_desktop_finds_chunks_checksums_and_its_version() {
 }
 
 #[test]
-fn settings_and_patches_are_in_the_document() {
+fn settings_are_in_the_document() {
     let mut settings = OcsSettings {
         max_chunk_bytes: 5 << 20,
         parallel_chunks: 2,
         windows_compatible: true,
-        capability_patches: vec![
-            json!({"theming": {"slogan": "first", "logo": null}}),
-            json!({"theming": {"slogan": "second"}, "files_sharing": null}),
-        ],
         ..OcsSettings::default()
     };
     settings.theme.url = Some("https://example.org".to_owned());
-    let document = made(&settings, Audience::Accounts);
+    let document = made(&settings, true);
     let capabilities = &document["capabilities"];
     assert_eq!(capabilities["files"]["chunked_upload"]["max_size"], 5 << 20);
     assert_eq!(capabilities["files"]["chunked_upload"]["max_parallel_count"], 2);
     assert_eq!(capabilities["files"]["forbidden_filename_basenames"][0], "con");
     assert_eq!(capabilities["theming"]["url"], "https://example.org");
-    assert_eq!(capabilities["theming"]["slogan"], "second");
-    assert_eq!(capabilities["theming"].get("logo"), None);
-    assert_eq!(capabilities.get("files_sharing"), None);
-    let theming = &made(&OcsSettings::default(), Audience::Anybody)["capabilities"]["theming"];
+    let theming = &made(&OcsSettings::default(), false)["capabilities"]["theming"];
     assert_eq!(theming["url"], "https://cloud.test/nc");
     let logo = theming["logo"].as_str().expect("a text");
     assert!(logo.starts_with("https://cloud.test/nc/static/moonsail-"), "{logo}");
