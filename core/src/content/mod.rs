@@ -12,6 +12,7 @@ mod outside;
 mod publish;
 mod read;
 mod stage;
+mod staged;
 mod storages;
 mod upload;
 mod verify;

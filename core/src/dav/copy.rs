@@ -15,6 +15,7 @@ use super::context::Context;
 use super::relocate::relocated;
 use super::visit::Spot;
 use crate::content::{Content, ContentError, to_the_end};
+use crate::hooks::EventId;
 use crate::proto::depth::Depth;
 use crate::storage::Staged;
 use crate::tree::{Carry, CopyPlan, Destination, Relocated, TreeError};
@@ -32,6 +33,8 @@ pub(super) async fn copy(context: &Context<'_>, request: &mut Request) -> Result
         Some(Depth::Zero) => false,
         Some(Depth::One) => return Err(DavError::BadRequest("COPY has Depth: 0 or infinity")),
     };
+    let to = context.before_relocate(request, EventId::FileBeforeCopy, to, overwrite).await?;
+    context.require_no_mounts(&to)?;
     if to.owner != context.owner {
         let copied = carry(context, to, overwrite, Carry::Copy, deep).await?;
         return Ok(relocated(context, &copied));

@@ -29,6 +29,7 @@ pub(super) async fn delete(
         Some(_) if !is_folder(context).await? => {}
         Some(_) => return Err(DavError::BadRequest("DELETE of a folder has Depth: infinity")),
     }
+    context.before_delete(request).await?;
     let removed = context.dav.tree.remove(
         context.actor(),
         &context.owner,

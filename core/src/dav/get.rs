@@ -41,6 +41,9 @@ pub(super) async fn get(context: &Context<'_>, request: &mut Request) -> Result<
     if let Some(reply) = conditional(context, request, &open.node)? {
         return Ok(reply);
     }
+    if request.method == Method::GET {
+        context.before_download(request, &open.node).await?;
+    }
     let size = open.file.size();
     let ranges = match request.header("range") {
         // RFC 9110 §14.2: only GET has ranges.

@@ -18,6 +18,7 @@ use http::StatusCode;
 use super::DavError;
 use super::context::Context;
 use super::error::XML;
+use super::gate::Gate;
 use super::lock_view::{WireLock, wire_locks};
 use super::put::{Described, identified};
 
@@ -193,8 +194,11 @@ async fn stage_empty(context: &Context<'_>, request: &Request) -> Result<Put, Da
     context.require_new(&context.spot())?;
     context.require_space(0).await?;
     let described = Described::parse(request)?;
+    context.before_upload_here(request, 0, &described).await?;
     let expected = Expected { mtime: described.mtime, ..Expected::default() };
     let received = context.content.receive(&mut Body::from_bytes(""), &expected).await?;
+    let gate = Gate::of(context, request, &context.path, false, described.mtime).await;
+    let received = Gate::pass(gate, received).await?;
     Ok(Put {
         path: context.path.clone(),
         staged: received.staged,

@@ -12,7 +12,7 @@ use http::StatusCode;
 
 use super::context::Context;
 use super::{DavError, proppatch};
-use crate::proto::dav::{MkcolBody, XmlError};
+use crate::proto::dav::{MkcolBody, PropOp, XmlError};
 use crate::tree::TreeError;
 use crate::wire::{Reply, Request};
 
@@ -26,6 +26,11 @@ pub(super) async fn mkcol(context: &Context<'_>, request: &mut Request) -> Resul
         Err(_) if !context.says_xml(request) => return Err(DavError::UnsupportedMediaType),
         Err(error) => return Err(error.into()),
     };
+    context.before_mkdir(request, &context.path).await?;
+    if !props.set.is_empty() {
+        let set = props.set.iter().map(PropOp::name);
+        context.before_proppatch(request, set, [].into_iter()).await?;
+    }
     context.require_space(0).await?;
     let changes = proppatch::changes_for_new(context, &props)?;
     let most = context.dav.settings.dead_properties;

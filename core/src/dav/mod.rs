@@ -5,11 +5,13 @@
 //! `dav/uploads/<user>/…` ([`uploads`]), `dav/principals/…`, and the collections above them.
 //! What another user owns looks like what does not exist.
 
+mod asked;
 mod commit;
 mod context;
 mod copy;
 mod delete;
 mod error;
+mod gate;
 mod get;
 mod lock;
 mod lock_view;
@@ -40,6 +42,7 @@ use http::Method;
 use crate::auth::{Auth, Principal};
 use crate::clock::Clock;
 use crate::content::{Content, TransferLimits, to_the_end};
+use crate::hooks::Bus;
 use crate::ids::Uid;
 use crate::proto::dav::XmlLimits;
 use crate::storage::StorageNo;
@@ -112,6 +115,7 @@ pub struct Dav {
     /// Users whose home was seen to exist, and the storage it is on.
     homes: RwLock<HashMap<Uid, StorageNo>>,
     mounts: MountTable,
+    bus: Bus,
 }
 
 impl Dav {
@@ -125,14 +129,20 @@ impl Dav {
     ) -> Self {
         let installation = tree.store().installation().clone();
         let (tree, content) = (tree.limited(settings.locks), content.limited(settings.transfers));
-        let (space, homes, mounts) = Default::default();
-        Self { auth, tree, content, installation, settings, clock, space, homes, mounts }
+        let (space, homes, mounts, bus) = Default::default();
+        Self { auth, tree, content, installation, settings, clock, space, homes, mounts, bus }
     }
 
     /// The same with mounts in users' homes.
     #[must_use]
     pub fn mounting(self, rules: Vec<MountRule>) -> Self {
         Self { mounts: MountTable::new(rules), ..self }
+    }
+
+    /// The same room, asking the hooks of `bus`.
+    #[must_use]
+    pub fn asking(self, bus: Bus) -> Self {
+        Self { bus, ..self }
     }
 
     /// Answers a request below `/remote.php/`.
@@ -156,8 +166,9 @@ impl Dav {
             return options::options(self, &request).await;
         }
         let principal = self.auth.authenticate(&request).await?;
-        let principal = principal.ok_or(DavError::NotAuthenticated)?;
+        let mut principal = principal.ok_or(DavError::NotAuthenticated)?;
         *user = Some(principal.uid.clone());
+        self.check_quota(&request, &mut principal).await?;
         match Place::parse(request.uri.path(), &principal.uid)? {
             Place::Files { base, path } => {
                 let visit = self.visit(&principal, &request).await?;

@@ -16,8 +16,9 @@ use http::StatusCode;
 
 use super::DavError;
 use super::context::Context;
+use super::gate::Gate;
 use super::methods::ALLOW_FILES;
-use super::put::written;
+use super::put::{Described, written};
 use crate::proto::checksum::ChecksumKind;
 use crate::proto::conditions::EtagCondition;
 use crate::proto::range::UpdateRange;
@@ -89,6 +90,8 @@ async fn update(
     if context.dav.settings.max_file_bytes.is_some_and(|max| size > max) {
         return Err(DavError::TooLarge);
     }
+    let described = Described::parse(request)?;
+    context.before_upload_here(request, size, &described).await?;
     let foreseen = context.dav.tree.foresee_put(
         context.actor(),
         &context.owner,
@@ -104,6 +107,8 @@ async fn update(
     let id = node.id;
     let (received, stamp) =
         content.receive_over(&mut request.body, node, disk_path, offset, length).await?;
+    let gate = Gate::of(context, request, &context.path, false, described.mtime).await;
+    let received = Gate::pass(gate, received).await?;
     let unchanged = EtagCondition::parse(&stamp.etag(id).quoted())?;
     let conditions = Conditions { if_match: Some(unchanged), ..context.conditions.clone() };
     let put = Put {

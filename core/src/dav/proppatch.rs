@@ -32,6 +32,11 @@ pub(super) async fn proppatch(
     let body = context.read_xml(request).await?;
     let ops = Proppatch::parse(&body, &context.dav.settings.xml)?.ops;
     let is_folder = context.find().await?.0.is_folder();
+    let named = |sets: bool| {
+        let of = move |op: &&PropOp| matches!(op, PropOp::Set { .. }) == sets;
+        ops.iter().filter(of).map(PropOp::name)
+    };
+    context.before_proppatch(request, named(true), named(false)).await?;
     let mut changes = Vec::with_capacity(ops.len());
     let mut refused = Vec::new();
     for op in &ops {

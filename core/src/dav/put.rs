@@ -11,13 +11,17 @@
 //! | checksum or length differs, body cut       | 400    | threats §1; nothing changed          |
 //! | a condition does not hold                  | 412    | RFC 9110 §13, RFC 4918 §10.4         |
 //! | locked                                     | 423    | RFC 4918 §7                          |
+//! | a hook refuses                             | 403 or its own | docs/extend/hooks.md         |
 //! | over the quota, disk full                  | 507    | RFC 4918 §11.5; before the body if told |
 
 use http::StatusCode;
 
 use super::DavError;
+use super::asked::Announced;
 use super::context::Context;
+use super::gate::Gate;
 use crate::content::{ContentError, Expected};
+use crate::path::DavPath;
 use crate::proto::checksum::Checksum;
 use crate::proto::mtime::parse_mtime;
 use crate::storage::StorageError;
@@ -88,8 +92,11 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         return Err(DavError::BadRequest("OC-Total-Length is not the length of the body"));
     }
     let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
+    let announcing =
+        Announced { path: &context.path, size: announced, chunked: false, described: &described };
+    let path = context.before_upload(request, announcing, auto_mkcol).await?;
     let room = Room {
-        quota: foresee(context, announced, auto_mkcol).await?,
+        quota: foresee(context, &path, announced, auto_mkcol).await?,
         file: context.dav.settings.max_file_bytes,
         // Bytes that are announced are set aside already.
         disk: context.require_space(announced.unwrap_or(0)).await?.filter(|_| announced.is_none()),
@@ -105,8 +112,10 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
         ContentError::OverQuota => room.ended(),
         error => error.into(),
     })?;
+    let gate = Gate::of(context, request, &path, false, described.mtime).await;
+    let received = Gate::pass(gate, received).await?;
     let put = Put {
-        path: context.path.clone(),
+        path,
         staged: received.staged,
         checksums: received.checksums,
         mtime: received.mtime,
@@ -122,10 +131,11 @@ pub(super) async fn put(context: &Context<'_>, request: &mut Request) -> Result<
 /// Checks what can be checked before the body is read; gives the room that the quota leaves.
 async fn foresee(
     context: &Context<'_>,
+    path: &DavPath,
     length: Option<u64>,
     auto_mkcol: bool,
 ) -> Result<Option<u64>, DavError> {
-    let path = context.path.clone();
+    let path = path.clone();
     let conditions = context.conditions.clone();
     let foreseen =
         context.dav.tree.foresee_put(context.actor(), &context.owner, path, length, conditions);

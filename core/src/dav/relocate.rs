@@ -18,6 +18,7 @@ use super::DavError;
 use super::context::Context;
 use super::copy::carry;
 use super::put::{Described, identified};
+use crate::hooks::EventId;
 use crate::proto::depth::Depth;
 use crate::tree::{Carry, Destination, Relocated};
 use crate::wire::{Reply, Request};
@@ -36,6 +37,8 @@ pub(super) async fn relocate(
     {
         return Err(DavError::BadRequest("MOVE of a folder has Depth: infinity"));
     }
+    let to = context.before_relocate(request, EventId::FileBeforeMove, to, overwrite).await?;
+    context.require_no_mounts(&to)?;
     // COMPAT(rclone): sends the time with MOVE and COPY, and otherwise sets it by PROPPATCH.
     let described = Described::parse(request)?;
     let moved = if to.owner == context.owner {

@@ -11,12 +11,15 @@
 //! | the destination is a folder                  | 409    | clients.md §13                |
 //! | `If-Match`, `If` about the destination fail  | 412, the chunks stay | clients.md §13  |
 //! | `Overwrite: F` and it exists                 | 412    | RFC 4918 §9.9.4               |
+//! | a hook refuses                               | 403 or its own, the chunks stay | docs/extend/hooks.md |
 //! | locked                                       | 423    | clients.md §13                |
 //! | over the quota, disk full                    | 507    | clients.md §13                |
 
 use super::{Upload, total_length};
 use crate::content::{Expected, to_the_end};
 use crate::dav::DavError;
+use crate::dav::asked::Announced;
+use crate::dav::gate::Gate;
 use crate::dav::put::{Described, written};
 use crate::path::DavPath;
 use crate::proto::conditions::EtagCondition;
@@ -34,16 +37,20 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
     let content = &upload.dav.content;
     let uid = &upload.principal.uid;
     let transfer = content.transfer(uid, &upload.key).await?;
+    let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
+    let length = transfer.size();
+    let announced =
+        Announced { path: &path, size: Some(length), chunked: true, described: &described };
+    let path = files.before_upload(request, announced, auto_mkcol).await?;
     let mut conditions = files.conditions.clone();
     if !files.overwrite(request)? {
-        if files.find().await.is_ok() {
+        if files.find_at(&files.spot_of(&path)).await.is_ok() {
             return Err(files.refused(TreeError::WouldOverwrite(path)));
         }
         // Nor what comes there until the commit.
         conditions.if_none_match.get_or_insert(EtagCondition::Any);
     }
-    let length = Some(transfer.size());
-    let auto_mkcol = request.header("x-nc-webdav-auto-mkcol") == Some("1");
+    let length = Some(length);
     let (actor, owner) = (files.actor(), &files.owner);
     let foreseen =
         upload.dav.tree.foresee_put(actor, owner, path.clone(), length, conditions.clone());
@@ -67,10 +74,17 @@ pub(super) async fn close(upload: &Upload<'_>, request: &Request) -> Result<Repl
         mtime: described.mtime,
         room: upload.dav.settings.max_file_bytes,
     };
+    let gate = Gate::of(&files, request, &path, true, described.mtime).await;
     let (committer, created) = (files.committer(), described.created);
     let (uid, name) = (uid.clone(), upload.key.clone());
     let closed = to_the_end(async move {
         let assembled = committer.content.assemble(&uid, &name, &expected).await?;
+        if let Some(gate) = gate
+            && let Err(error) = gate.ask(&assembled.received).await
+        {
+            committer.content.keep_transfer(&assembled).await;
+            return Err(error);
+        }
         let transfer = &assembled.transfer;
         let put = Put {
             path,

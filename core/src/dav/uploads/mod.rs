@@ -18,12 +18,15 @@ mod list;
 
 use http::{Method, StatusCode};
 
+use super::asked::Announced;
 use super::context::Context;
 use super::methods::ALLOW_UPLOADS;
+use super::put::Described;
 use super::visit::{Spot, Visit};
 use super::{Dav, DavError};
 use crate::auth::{Access, Principal};
 use crate::content::Content;
+use crate::hooks::EventId;
 use crate::path::{DavPath, encode_href};
 use crate::wire::{Reply, Request};
 
@@ -98,6 +101,7 @@ async fn begin(upload: &Upload<'_>, request: &Request) -> Result<Reply, DavError
     if let Some(total) = total {
         upload.foresee(request, total).await?;
     }
+    upload.announce(request, total).await?;
     upload.dav.require_space(&upload.content(request)?, 0).await?;
     let uid = &upload.principal.uid;
     upload.dav.content.begin_transfer(uid, &upload.key, total).await?;
@@ -143,6 +147,21 @@ impl<'a> Upload<'a> {
             true => Ok(self.files(DavPath::root(), request)?.destination(request).ok()),
             false => Ok(None),
         }
+    }
+
+    /// Asks hooks before the first byte is sent, if the client says what the upload is for. They are
+    /// asked again when it is put together.
+    async fn announce(&self, request: &Request, size: Option<u64>) -> Result<(), DavError> {
+        if !self.dav.bus.has(EventId::FileBeforeUpload)
+            || !request.headers.contains_key("destination")
+        {
+            return Ok(());
+        }
+        let to = self.files(DavPath::root(), request)?.destination(request)?;
+        let files = self.files(to.seen_at(), request)?;
+        let described = Described::parse(request)?;
+        let announced = Announced { path: &to.path, size, chunked: true, described: &described };
+        files.before_upload(request, announced, false).await.map(|_| ())
     }
 
     /// Refuses a file that is too large, or for which the quota has no room as things are now.
