@@ -38,6 +38,8 @@ pub(super) enum Refusal {
     Plain,
     #[error("The server is busy; try again soon.")]
     Busy,
+    #[error("This cannot be decided at the moment; try again soon.")]
+    Undecided,
     #[error("The request body came too slowly.")]
     TooSlow,
     #[error("The server failed; the log knows more under this request id.")]
@@ -54,7 +56,7 @@ impl Refusal {
             Self::Coding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::Plain => StatusCode::FORBIDDEN,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Undecided => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -75,7 +77,7 @@ impl Refusal {
                              COPY, MOVE, LOCK, UNLOCK, REPORT, SEARCH";
                 reply.headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Busy => {
+            Self::Busy | Self::Undecided => {
                 reply.headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}

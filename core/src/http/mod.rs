@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod asked;
 mod checks;
 mod gzip;
 mod incoming;

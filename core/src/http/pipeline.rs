@@ -13,12 +13,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::access::{Entry, Log, ResponseBody};
+use super::asked::{self, Asked, Later};
 use super::checks::{Refusal, check_head, check_transport};
 use super::incoming::{BodyState, IncomingSource};
 use super::metrics::Metrics;
 use super::origin::{Origin, origin};
 use super::respond::{Context, finish};
 use super::{Handler, HttpLimits, HttpOrigins, gzip};
+use crate::hooks::Bus;
 use crate::ids::random_token;
 use crate::wire::{self, Arrival, Body, Reply};
 
@@ -33,6 +35,7 @@ struct Inner {
     metrics: Metrics,
     places: Semaphore,
     waiting: AtomicUsize,
+    bus: Bus,
 }
 
 impl Pipeline {
@@ -43,9 +46,20 @@ impl Pipeline {
         handler: Arc<dyn Handler>,
         metrics: Metrics,
     ) -> Self {
+        Self::asking(limits, origins, handler, metrics, Bus::default())
+    }
+
+    /// The same, asking the hooks of `bus` about requests and answers.
+    pub fn asking(
+        limits: HttpLimits,
+        origins: HttpOrigins,
+        handler: Arc<dyn Handler>,
+        metrics: Metrics,
+        bus: Bus,
+    ) -> Self {
         let places = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
         let waiting = AtomicUsize::new(0);
-        Self(Arc::new(Inner { limits, origins, handler, metrics, places, waiting }))
+        Self(Arc::new(Inner { limits, origins, handler, metrics, places, waiting, bus }))
     }
 
     /// Answers one request; what `net::Server::serve` calls.
@@ -109,6 +123,29 @@ impl Inner {
             false => Some(self.place().await?),
         };
         let _in_flight = self.metrics.in_flight();
+        let later = Later::of(&self.bus, id, &origin, &parts);
+        let reply = self.handled(parts, source, origin, id, received).await?;
+        match later {
+            Some(later) => later.ask(&self.bus, reply).await,
+            None => Ok(reply),
+        }
+    }
+
+    /// The room's answer, or that of a hook in its stead.
+    async fn handled(
+        &self,
+        parts: Parts,
+        source: IncomingSource,
+        origin: Origin,
+        id: &Arc<str>,
+        received: &BodyState,
+    ) -> Result<Reply, Refusal> {
+        let parts = match asked::request(&self.bus, id, &origin, parts).await? {
+            Asked::On(parts) => parts,
+            Asked::Answered(reply) => return Ok(reply),
+        };
+        // What a hook has made of it is held to the same limits.
+        check_head(&self.limits, &parts)?;
         let request = wire::Request {
             method: parts.method,
             uri: parts.uri,
