@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
 use moonsail_sdk::auth::DynAuthenticator;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
@@ -28,16 +29,21 @@ use crate::clock::Clock;
 use crate::config::{AuthProvider, Settings};
 use crate::content::{Content, Publisher};
 use crate::dav::MountRule;
+use crate::ext::Extensions;
+use crate::ext::capabilities::CapabilityChain;
 use crate::ext::plugin::{PluginError, Plugins};
+use crate::hooks::{BadInterest, Bus};
 use crate::outside::{Keeper, OutsideMetrics};
 use crate::storage::{FileStorage, StorageNo};
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::tree::Tree;
+use settings::CapabilityFacts;
 
 pub use folder::{DataFolder, FolderError};
 pub use reload::Reloaded;
 pub use restore::{Restoration, RestoreError, restore};
+pub use rooms::handler;
 pub use serve::{Announcer, serve};
 
 /// The index in the data folder.
@@ -85,6 +91,9 @@ pub enum StartError {
     /// The first administrator could not be made.
     #[error("the first administrator could not be made: {0}")]
     FirstAdmin(#[from] crate::auth::AccountError),
+    /// An extension wants to hear of what there is not.
+    #[error(transparent)]
+    Hooks(#[from] BadInterest),
     /// The file with passwords cannot be used.
     #[error(transparent)]
     AuthFile(#[from] LoadError),
@@ -130,11 +139,17 @@ pub struct House {
     pub auth: Arc<Auth>,
     /// Native plugins.
     pub plugins: Arc<Plugins>,
+    /// Who is asked before something happens.
+    pub bus: Bus,
+    /// Who patches the capabilities.
+    pub capabilities: Arc<CapabilityChain>,
     /// Who looks at the disk when others have changed it.
     pub keeper: Keeper,
     outside_metrics: OutsideMetrics,
     /// Storages in users' homes, as the configuration had them at the start.
     mounts: Vec<MountRule>,
+    /// What the capabilities are made from.
+    ocs: ArcSwap<CapabilityFacts>,
     /// Free bytes below which nothing new is taken.
     min_free: Arc<AtomicU64>,
     publisher: Arc<Publisher>,
@@ -150,6 +165,19 @@ impl House {
     /// # Errors
     /// [`StartError`].
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        Self::open_with(settings, Extensions::default()).await
+    }
+
+    /// The same with extensions, which `settings` do not name.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open_with(
+        settings: &Settings,
+        extensions: Extensions,
+    ) -> Result<Self, StartError> {
+        let bus = Bus::of(&extensions.hooks)?;
+        bus.set_patience(settings.hooks.timeout);
         let folder = DataFolder::open(&settings.data_dir)?;
         folder.refuse_unfinished()?;
         let clock = Clock::system();
@@ -180,7 +208,10 @@ impl House {
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone()).homes_on(opened.homes);
         storages::plant(&tree, &opened).await?;
-        let auth = Arc::new(open_auth(settings, &plugins, &store, &clock)?);
+        let auth = open_auth(settings, &plugins, &store, &clock)?.asking(bus.clone());
+        let auth = Arc::new(auth);
+        let capabilities = CapabilityChain::new(bus.clone(), clock.clone());
+        capabilities.replace(extensions.capabilities);
         let outside_metrics = OutsideMetrics::default();
         let keeper = Keeper::new(
             content.clone(),
@@ -197,6 +228,9 @@ impl House {
             tree,
             auth,
             plugins,
+            bus,
+            capabilities: Arc::new(capabilities),
+            ocs: ArcSwap::from_pointee(settings::capability_facts(settings)),
             keeper,
             outside_metrics,
             mounts: opened.rules,

@@ -52,6 +52,9 @@ impl Live {
         house.min_free.store(settings.storage.min_free_bytes, Relaxed);
         house.auth.set_default_quota(settings.storage.default_quota);
         house.plugins.follow(&settings.plugin).await;
+        house.bus.set_patience(settings.hooks.timeout);
+        house.capabilities.forget();
+        house.ocs.store(Arc::new(super::settings::capability_facts(&settings)));
         let pipeline = pipeline(house, &settings, &self.metrics, self.https_port);
         self.pipeline.store(Arc::new(pipeline));
         self.certificates(settings::certificates(&settings, house.folder().path())).await;
@@ -81,5 +84,6 @@ fn pipeline(
 ) -> Pipeline {
     let rooms = Arc::new(Rooms::new(house, settings));
     let origins = settings::origins(settings, https_port);
-    Pipeline::new(settings::http(settings), origins, rooms, metrics.clone())
+    let (limits, bus) = (settings::http(settings), house.bus.clone());
+    Pipeline::asking(limits, origins, rooms, metrics.clone(), bus)
 }

@@ -16,6 +16,11 @@ use crate::ocs::Ocs;
 use crate::web::Web;
 use crate::wire::{Reply, Request};
 
+/// The rooms of a house, for a door of somebody else's.
+pub fn handler(house: &House, settings: &Settings) -> Arc<dyn Handler> {
+    Arc::new(Rooms::new(house, settings))
+}
+
 /// All rooms.
 pub(super) struct Rooms {
     dav: Dav,
@@ -35,14 +40,16 @@ impl Rooms {
             settings::dav(settings),
             clock.clone(),
         )
-        .mounting(house.mounts.clone());
+        .mounting(house.mounts.clone())
+        .asking(house.bus.clone());
         Self {
             dav,
             ocs: Ocs::new(
                 Arc::clone(&house.auth),
                 Arc::clone(&house.store),
                 settings::ocs(settings),
-            ),
+            )
+            .extended(Arc::clone(&house.capabilities)),
             login: Login::new(Arc::clone(&house.auth), clock).called(&settings.theme),
             web: Web::new(Arc::clone(&house.auth)).called(&settings.theme),
         }

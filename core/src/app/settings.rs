@@ -97,6 +97,18 @@ pub(super) fn ocs(settings: &Settings) -> OcsSettings {
     }
 }
 
+/// What the capabilities are made from outside of a request.
+pub(super) struct CapabilityFacts {
+    pub(super) ocs: OcsSettings,
+    pub(super) base_url: String,
+}
+
+pub(super) fn capability_facts(settings: &Settings) -> CapabilityFacts {
+    let base_url = settings.server.public_url.clone();
+    let base_url = base_url.unwrap_or_else(|| "https://localhost".to_owned());
+    CapabilityFacts { ocs: ocs(settings), base_url }
+}
+
 fn peers(proxies: &config::Proxies) -> Peers {
     let networks = proxies.networks.iter().filter_map(|cidr| cidr.to_string().parse().ok());
     Peers { networks: networks.collect(), unix: proxies.unix }

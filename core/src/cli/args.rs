@@ -3,6 +3,7 @@
 //! Passwords are never arguments: `ps` would show them to everybody on the machine.
 
 mod backup;
+mod capabilities;
 mod plugin;
 mod scan;
 mod token;
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use backup::{BackupArgs, BackupVerb, RestoreArgs, VerifyArgs};
+pub use capabilities::CapabilitiesArgs;
 pub use plugin::{PluginInspect, PluginName, PluginTest, PluginVerb};
 pub use scan::ScanArgs;
 pub use token::{TokenAdd, TokenId, TokenList, TokenVerb};
@@ -41,7 +43,7 @@ Exit codes:
   1  failed; standard error says why
   2  the command line or the configuration is wrong
   3  another process uses the data folder
-  4  problems were found or files are missing (fsck, backup, restore, plugin test)
+  4  problems were found or files are missing (fsck, backup, restore, capabilities, plugin test)
 
 Settings come from server.toml, MOONSAIL_* environment variables and flags; later ones win.";
 
@@ -106,6 +108,8 @@ pub enum Verb {
     /// Make, show and revoke app passwords: what apps and scripts log in with
     #[command(subcommand, after_help = token::TOKEN_HELP)]
     Token(TokenVerb),
+    /// Show what apps are told that the server can do, and which extension says so
+    Capabilities(CapabilitiesArgs),
     /// Verify every file against the index: sizes and checksums. Exit code 4 if something differs
     #[command(after_help = FSCK_HELP)]
     Fsck(JsonArgs),
@@ -282,6 +286,10 @@ mod tests {
         for (line, expected) in [
             ("check --json", Verb::Check(json)),
             ("fsck", Verb::Fsck(people)),
+            (
+                "capabilities --user alice --json",
+                Verb::Capabilities(CapabilitiesArgs { user: Some(alice()), output: json }),
+            ),
             ("scan", Verb::Scan(ScanArgs { user: None, json: false })),
             (
                 "scan alice --json",

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod backup;
+mod capabilities;
 mod check;
 pub mod exit;
 mod fsck;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Verb::User(verb) => user::run(&flags, verb),
         Verb::Group(verb) => group::run(&flags, verb),
         Verb::Token(verb) => token::run(&flags, verb),
+        Verb::Capabilities(args) => capabilities::run(&flags, args),
         Verb::Fsck(output) => fsck::run(&flags, output.json),
         Verb::Scan(scan) => scan::run(&flags, scan),
         Verb::Plugin(verb) => plugin::run(&flags, verb),

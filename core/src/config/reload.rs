@@ -15,6 +15,7 @@ const RELOADABLE: &[&str] = &[
     "theme.",
     "names.",
     "plugin",
+    "hooks.",
 ];
 /// Keys in those sections that it does not: what listeners and connections are made with.
 const AT_START: &[&str] = &[

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{Auth, RawAuth};
 use super::checker::Checker;
+use super::hooks::{Hooks, RawHooks};
 use super::limits::{Limits, RawLimits};
 use super::log::{Log, RawLog};
 use super::mounts::{self, Mount, RawMount};
@@ -34,6 +35,7 @@ pub(crate) struct RawSettings {
     plugins: RawPlugins,
     plugin: Vec<RawPlugin>,
     mount: Vec<RawMount>,
+    hooks: RawHooks,
 }
 
 impl Default for RawSettings {
@@ -51,6 +53,7 @@ impl Default for RawSettings {
             plugins: RawPlugins::default(),
             plugin: Vec::new(),
             mount: Vec::new(),
+            hooks: RawHooks::default(),
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct Settings {
     pub plugin: Vec<Plugin>,
     /// Each `[[mount]]`, in order.
     pub mount: Vec<Mount>,
+    /// `[hooks]`.
+    pub hooks: Hooks,
 }
 
 impl Default for Settings {
@@ -126,6 +131,7 @@ impl RawSettings {
             plugins: self.plugins.check(see),
             plugin,
             mount,
+            hooks: self.hooks.check(see),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! are.
 
 mod backup;
+mod capabilities;
 mod error;
 mod groups;
 mod plugins;
@@ -49,6 +50,11 @@ pub enum Command {
         /// Only this user's files.
         user: Option<String>,
     },
+    /// What the apps are told that the server can do, with the extension of each key.
+    Capabilities {
+        /// Whose apps; `None` for everybody's.
+        user: Option<String>,
+    },
     /// Make a backup.
     Backup(BackupCommand),
     /// About plugins.
@@ -72,6 +78,7 @@ pub async fn execute(
         Command::Token(command) => tokens::execute(house, command).await,
         Command::Scan { user } => scan::execute(house, user, findings).await,
         Command::Plugin(command) => plugins::execute(house, command).await,
+        Command::Capabilities { user } => capabilities::execute(house, user).await,
         Command::Backup(command) => backup::execute(house, command, findings).await,
         Command::Fsck => {
             let done = house.content.verify(&findings).await?;
