@@ -23,6 +23,7 @@ pub mod store;
 pub mod auth;
 pub mod content;
 pub mod ext;
+pub mod feed;
 pub mod tree;
 // rooms
 pub mod dav;

@@ -5,6 +5,7 @@
 pub mod commands;
 pub mod control;
 mod folder;
+mod guests;
 mod lost_index;
 mod reload;
 mod restore;
@@ -41,6 +42,7 @@ use crate::tree::Tree;
 use settings::CapabilityFacts;
 
 pub use folder::{DataFolder, FolderError};
+pub use guests::Guests;
 pub use reload::Reloaded;
 pub use restore::{Restoration, RestoreError, restore};
 pub use rooms::handler;
@@ -153,6 +155,7 @@ pub struct House {
     /// Free bytes below which nothing new is taken.
     min_free: Arc<AtomicU64>,
     publisher: Arc<Publisher>,
+    guests: Guests,
     clock: Clock,
     // Last, so that the lock is let go when all else is gone.
     folder: DataFolder,
@@ -236,6 +239,7 @@ impl House {
             mounts: opened.rules,
             min_free,
             publisher,
+            guests,
             clock,
             folder,
         })

@@ -14,6 +14,7 @@ use super::signals::Signals;
 use super::{House, StartError, service, settings};
 use crate::auth::NewUser;
 use crate::config::Settings;
+use crate::feed::{Feed, FeedMetrics};
 use crate::http::{Admin, Health, Logs, Metrics};
 use crate::ids::random_token;
 use crate::net::{CertStore, Inherited, NetMetrics, Server};
@@ -74,8 +75,11 @@ pub async fn serve(
     };
     let first_admin = first_admin(&house).await?;
     let https_port = server.tls_addresses().first().map(SocketAddr::port);
-    let live = Live::new(&house, settings, Arc::clone(&certs), metrics, https_port);
+    let live = Live::new(&house, settings, Arc::clone(&certs), metrics.clone(), https_port);
     let mut background = start_background(&house, settings, Arc::clone(&certs));
+    let feed_metrics = FeedMetrics::default();
+    metrics.register(|registry| feed_metrics.register(registry));
+    let feed = house.follow(settings, &feed_metrics).await?;
     announce(&announcer, settings, &server, &certs, first_admin);
     service::ready("serving");
     background.spawn(service::watchdog());
@@ -124,12 +128,17 @@ pub async fn serve(
     admin.abort_all();
     drop((background, admin, live));
     tokio::select! {
-        () = house.close() => tracing::info!("stopped"),
+        () = close(feed, house) => tracing::info!("stopped"),
         () = signals.next() => {
             tracing::warn!("stopped at once; the next start puts in order what is left");
         }
     }
     Ok(())
+}
+
+async fn close(feed: Feed, house: House) {
+    feed.stop().await;
+    house.close().await;
 }
 
 type Tasks = tokio::task::JoinSet<()>;

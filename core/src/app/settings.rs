@@ -8,6 +8,7 @@ use crate::auth::{AuthSettings, Passwords};
 use crate::config::{self, Settings};
 use crate::content::TransferLimits;
 use crate::dav::DavSettings;
+use crate::feed::FeedSettings;
 use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
 use crate::net::{CertSource, NetSettings, UnixAddress};
 use crate::ocs::OcsSettings;
@@ -36,6 +37,17 @@ pub(super) fn index_durability(settings: &Settings) -> sqlite::Durability {
 pub(super) fn keeper(settings: &Settings) -> KeeperSettings {
     let storage = &settings.storage;
     KeeperSettings { watch: storage.watch, settle: storage.settle, rescan: storage.rescan }
+}
+
+pub(super) fn feed(settings: &Settings) -> FeedSettings {
+    let events = &settings.events;
+    FeedSettings {
+        batch: events.max_batch,
+        deliver_timeout: events.deliver_timeout,
+        keep: events.keep,
+        keep_changes: events.keep_changes,
+        ..FeedSettings::default()
+    }
 }
 
 pub(super) fn password_threads(settings: &Settings) -> usize {
@@ -229,6 +241,10 @@ mod tests {
         settings.server.listen_unix_mode = 0o640;
         settings.server.trusted_proxies.unix = true;
         settings.server.proxy_protocol.networks = vec![config::Cidr::parse("10.1.0.0/16").unwrap()];
+        settings.events.max_batch = 18;
+        settings.events.deliver_timeout = secs(19);
+        settings.events.keep = secs(20);
+        settings.events.keep_changes = 21;
         let auth = auth(&settings, Passwords::default());
         assert_eq!((auth.throttle_failures, auth.throttle_window), (1, secs(2)));
         assert_eq!((auth.login_cache, auth.flow_lifetime), (secs(3), secs(6)));
@@ -245,6 +261,9 @@ mod tests {
         assert_eq!(dav(&settings).search_timeout, secs(15));
         let http = http(&settings);
         assert_eq!((http.body_window, http.queue), (secs(16), 17));
+        let feed = feed(&settings);
+        assert_eq!((feed.batch, feed.deliver_timeout), (18, secs(19)));
+        assert_eq!((feed.keep, feed.keep_changes), (secs(20), 21));
     }
 
     #[test]
@@ -266,6 +285,8 @@ mod tests {
         let settings = Settings::default();
         let ours = dav(&settings);
         assert_eq!(format!("{ours:?}"), format!("{:?}", DavSettings::default()));
+        let feed = feed(&settings);
+        assert_eq!(feed, FeedSettings::default());
         let http = http(&settings);
         assert_eq!(format!("{http:?}"), format!("{:?}", HttpLimits::default()));
         let plain = NetSettings { tls: Vec::new(), plain: Vec::new(), ..net(&settings) };

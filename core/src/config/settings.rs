@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{Auth, RawAuth};
 use super::checker::Checker;
+use super::events::{Events, RawEvents};
 use super::hooks::{Hooks, RawHooks};
 use super::limits::{Limits, RawLimits};
 use super::log::{Log, RawLog};
@@ -29,6 +30,7 @@ pub(crate) struct RawSettings {
     limits: RawLimits,
     storage: RawStorage,
     auth: RawAuth,
+    events: RawEvents,
     log: RawLog,
     theme: RawTheme,
     names: RawNames,
@@ -47,6 +49,7 @@ impl Default for RawSettings {
             limits: RawLimits::default(),
             storage: RawStorage::default(),
             auth: RawAuth::default(),
+            events: RawEvents::default(),
             log: RawLog::default(),
             theme: RawTheme::default(),
             names: RawNames::default(),
@@ -73,6 +76,8 @@ pub struct Settings {
     pub storage: Storage,
     /// `[auth]`.
     pub auth: Auth,
+    /// `[events]`.
+    pub events: Events,
     /// `[log]`.
     pub log: Log,
     /// `[theme]`.
@@ -125,6 +130,7 @@ impl RawSettings {
             limits: self.limits.check(see),
             storage,
             auth: self.auth.check(see, &plugin),
+            events: self.events.check(see),
             log: self.log.check(see),
             theme: self.theme.check(see),
             names: self.names.check(),

@@ -196,6 +196,8 @@ fn values_of_wrong_type_or_range_name_what_was_expected_and_found() {
             &["each provider once"],
         ),
         ("[auth]\nchain = ['builtin:file']", 1, "auth.file.path", &["htpasswd file"]),
+        ("[events]\nmax_batch = 0", 2, "events.max_batch", &["from 1 to 1000"]),
+        ("[events]\nkeep_secs = 59", 2, "events.keep_secs", &["from 60 to"]),
         ("[log]\nlevel = 'debgu'", 2, "log.level", &["perhaps \"debug\""]),
         ("[log]\nlevel = 'info,x=y=z'", 2, "log.level", &["directives"]),
         ("[log]\nlevel = 'info,verbose'", 2, "log.level", &["directives"]),
