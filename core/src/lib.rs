@@ -26,6 +26,7 @@ pub mod ext;
 pub mod feed;
 pub mod tree;
 // rooms
+pub mod apps;
 pub mod dav;
 pub mod login;
 pub mod ocs;

@@ -198,6 +198,17 @@ impl Request {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Whether it was meant as a call of the OCS API: a page of somebody else's cannot set these fields
+    /// (`threats` §4; server `SecurityMiddleware.php`).
+    pub fn is_api_call(&self) -> bool {
+        let marked = |value: &str| value.trim().eq_ignore_ascii_case("true");
+        let bearer = |value: &str| {
+            value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
+        };
+        self.header("ocs-apirequest").is_some_and(marked)
+            || self.header("authorization").is_some_and(bearer)
+    }
+
     /// `Content-Length`, if given and a number.
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length").and_then(|value| value.parse().ok())

@@ -59,7 +59,11 @@ const FLOORS: [(&str, Neighbours, &[&str]); 6] = [
             "pages",
         ],
     ),
-    ("rooms", Neighbours::Strangers, &["dav", "ocs", "login", "web", "push", "links", "outside"]),
+    (
+        "rooms",
+        Neighbours::Strangers,
+        &["dav", "ocs", "login", "web", "apps", "push", "links", "outside"],
+    ),
     ("door", Neighbours::Strangers, &["http", "net"]),
     ("roof", Neighbours::Friends, &["app", "cli", "main", "lib"]),
 ];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use moonsail_sdk::events::EventSink;
+use moonsail_sdk::http::HttpApp;
 
 use super::rooms::Rooms;
 use super::{House, settings};
@@ -16,6 +17,8 @@ use crate::store::StoreError;
 pub struct Guests {
     /// Who hears of changes (`moonsail.events/1`).
     pub sinks: Vec<(String, Arc<dyn EventSink>)>,
+    /// Who answers requests (`moonsail.http/1`).
+    pub apps: Vec<(String, Arc<dyn HttpApp>)>,
     /// Instances that are configured and not there now: their places in the feed are kept.
     pub absent: Vec<String>,
 }

@@ -25,6 +25,7 @@ use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
 use moonsail_sdk::auth::DynAuthenticator;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
 
+use crate::apps::{BadRoute, Mounts};
 use crate::auth::{Auth, BuiltinUsers, Passwords};
 use crate::clock::Clock;
 use crate::config::{AuthProvider, Settings};
@@ -122,6 +123,8 @@ pub enum StartError {
     /// A plugin cannot be used.
     #[error(transparent)]
     Plugin(#[from] PluginError),
+    /// An extension wants routes that it cannot have.
+    Route(#[from] BadRoute),
     /// The operating system refused.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -147,6 +150,8 @@ pub struct House {
     pub capabilities: Arc<CapabilityChain>,
     /// Who looks at the disk when others have changed it.
     pub keeper: Keeper,
+    /// Extensions that answer requests.
+    pub apps: Arc<Mounts>,
     outside_metrics: OutsideMetrics,
     /// Storages in users' homes, as the configuration had them at the start.
     mounts: Vec<MountRule>,
@@ -223,6 +228,8 @@ impl House {
             outside_metrics.clone(),
         );
         content.set_freshness(Arc::new(keeper.clone()));
+        let apps = Arc::new(Mounts::default());
+        apps.set(guests.apps.clone())?;
         let min_free = Arc::new(AtomicU64::new(settings.storage.min_free_bytes));
         Ok(Self {
             store,
@@ -235,6 +242,7 @@ impl House {
             capabilities: Arc::new(capabilities),
             ocs: ArcSwap::from_pointee(settings::capability_facts(settings)),
             keeper,
+            apps,
             outside_metrics,
             mounts: opened.rules,
             min_free,

@@ -8,6 +8,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 
 use super::{House, settings};
+use crate::apps::Apps;
 use crate::config::Settings;
 use crate::dav::Dav;
 use crate::http::Handler;
@@ -26,6 +27,7 @@ pub(super) struct Rooms {
     dav: Dav,
     ocs: Ocs,
     login: Login,
+    apps: Apps,
     web: Web,
 }
 
@@ -51,6 +53,11 @@ impl Rooms {
             )
             .extended(Arc::clone(&house.capabilities)),
             login: Login::new(Arc::clone(&house.auth), clock).called(&settings.theme),
+            apps: Apps::new(
+                Arc::clone(&house.auth),
+                Arc::clone(&house.apps),
+                settings.apps.answer_timeout,
+            ),
             web: Web::new(Arc::clone(&house.auth)).called(&settings.theme),
         }
     }
@@ -60,6 +67,9 @@ impl Rooms {
         let path = path.strip_prefix("/index.php").unwrap_or(path);
         if path == "/remote.php" || path.starts_with("/remote.php/") {
             self.dav.handle(request).await
+        } else if self.apps.owns(path) {
+            // No instance has a name that is one of the core's apps.
+            self.apps.handle(request).await
         } else if path.starts_with("/ocs/") {
             self.ocs.handle(request).await
         } else if Login::owns(request.uri.path()) {

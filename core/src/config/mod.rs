@@ -5,6 +5,7 @@
 //! layers together: `server.toml`, then `MOONSAIL_*` environment variables, then flags. This is the
 //! only place that reads the environment.
 
+mod apps;
 mod auth;
 mod checker;
 mod cidr;
@@ -32,6 +33,7 @@ mod tests;
 mod theme;
 mod tls;
 
+pub use apps::Apps;
 pub use auth::{Auth, AuthProvider};
 pub use cidr::Cidr;
 pub use errors::{ConfigError, ConfigErrors, Place};

@@ -12,6 +12,7 @@ const RELOADABLE: &[&str] = &[
     "storage.default_quota_bytes",
     "storage.max_file_bytes",
     "storage.max_chunk_bytes",
+    "apps.",
     "theme.",
     "names.",
     "plugin",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize};
 
+use super::apps::{Apps, RawApps};
 use super::auth::{Auth, RawAuth};
 use super::checker::Checker;
 use super::events::{Events, RawEvents};
@@ -31,6 +32,7 @@ pub(crate) struct RawSettings {
     storage: RawStorage,
     auth: RawAuth,
     events: RawEvents,
+    apps: RawApps,
     log: RawLog,
     theme: RawTheme,
     names: RawNames,
@@ -50,6 +52,7 @@ impl Default for RawSettings {
             storage: RawStorage::default(),
             auth: RawAuth::default(),
             events: RawEvents::default(),
+            apps: RawApps::default(),
             log: RawLog::default(),
             theme: RawTheme::default(),
             names: RawNames::default(),
@@ -78,6 +81,8 @@ pub struct Settings {
     pub auth: Auth,
     /// `[events]`.
     pub events: Events,
+    /// `[apps]`.
+    pub apps: Apps,
     /// `[log]`.
     pub log: Log,
     /// `[theme]`.
@@ -131,6 +136,7 @@ impl RawSettings {
             storage,
             auth: self.auth.check(see, &plugin),
             events: self.events.check(see),
+            apps: self.apps.check(see),
             log: self.log.check(see),
             theme: self.theme.check(see),
             names: self.names.check(),

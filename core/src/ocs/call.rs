@@ -36,16 +36,6 @@ impl Target {
     }
 }
 
-/// Whether a request was meant as an API call: a page of somebody else's cannot set these fields
-/// (`threats` §4; server `SecurityMiddleware.php`).
-pub(super) fn is_api_call(request: &Request) -> bool {
-    let marked = |value: &str| value.trim().eq_ignore_ascii_case("true");
-    let bearer =
-        |value: &str| value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
-    request.header("ocs-apirequest").is_some_and(marked)
-        || request.header("authorization").is_some_and(bearer)
-}
-
 /// A request that may be acted on.
 pub(super) struct Call {
     /// The request; its body is read.

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use self::call::{Call, Target, fields_of, is_api_call};
+use self::call::{Call, Target, fields_of};
 use self::error::OcsError;
 use self::reply::{Answer, Voice};
 use self::router::{Action, Found, Needs, find_route};
@@ -95,7 +95,7 @@ impl Ocs {
         user: &mut Option<Uid>,
     ) -> Result<Answer, OcsError> {
         let Found { action, needs, subject } = find_route(&target.path, &request.method)?;
-        if !is_api_call(&request) {
+        if !request.is_api_call() {
             return Err(OcsError::CsrfFailed);
         }
         let principal = match needs {
