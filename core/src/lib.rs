@@ -24,6 +24,7 @@ pub mod auth;
 pub mod content;
 pub mod ext;
 pub mod feed;
+pub mod previews;
 pub mod tree;
 // rooms
 pub mod apps;
@@ -31,6 +32,7 @@ pub mod dav;
 pub mod login;
 pub mod ocs;
 pub mod outside;
+pub mod pictures;
 pub mod web;
 // door
 pub mod http;

@@ -62,7 +62,7 @@ const FLOORS: [(&str, Neighbours, &[&str]); 6] = [
     (
         "rooms",
         Neighbours::Strangers,
-        &["dav", "ocs", "login", "web", "apps", "push", "links", "outside"],
+        &["dav", "ocs", "login", "web", "apps", "pictures", "push", "links", "outside"],
     ),
     ("door", Neighbours::Strangers, &["http", "net"]),
     ("roof", Neighbours::Friends, &["app", "cli", "main", "lib"]),

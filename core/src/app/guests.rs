@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use moonsail_sdk::events::EventSink;
 use moonsail_sdk::http::HttpApp;
+use moonsail_sdk::preview::Previewer;
 
 use super::rooms::Rooms;
 use super::{House, settings};
@@ -19,6 +20,8 @@ pub struct Guests {
     pub sinks: Vec<(String, Arc<dyn EventSink>)>,
     /// Who answers requests (`moonsail.http/1`).
     pub apps: Vec<(String, Arc<dyn HttpApp>)>,
+    /// Who makes previews (`moonsail.preview/1`).
+    pub previewers: Vec<(String, Arc<dyn Previewer>)>,
     /// Instances that are configured and not there now: their places in the feed are kept.
     pub absent: Vec<String>,
 }

@@ -36,6 +36,7 @@ use crate::ext::capabilities::CapabilityChain;
 use crate::ext::plugin::{PluginError, Plugins};
 use crate::hooks::{BadInterest, Bus};
 use crate::outside::{Keeper, OutsideMetrics};
+use crate::previews::Previews;
 use crate::storage::{FileStorage, StorageNo};
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -152,6 +153,8 @@ pub struct House {
     pub keeper: Keeper,
     /// Extensions that answer requests.
     pub apps: Arc<Mounts>,
+    /// Who makes previews.
+    pub previews: Previews,
     outside_metrics: OutsideMetrics,
     /// Storages in users' homes, as the configuration had them at the start.
     mounts: Vec<MountRule>,
@@ -230,6 +233,7 @@ impl House {
         content.set_freshness(Arc::new(keeper.clone()));
         let apps = Arc::new(Mounts::default());
         apps.set(guests.apps.clone())?;
+        let previews = Previews::new(guests.previewers.clone(), settings::previews(settings));
         let min_free = Arc::new(AtomicU64::new(settings.storage.min_free_bytes));
         Ok(Self {
             store,
@@ -243,6 +247,7 @@ impl House {
             ocs: ArcSwap::from_pointee(settings::capability_facts(settings)),
             keeper,
             apps,
+            previews,
             outside_metrics,
             mounts: opened.rules,
             min_free,

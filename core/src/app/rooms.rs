@@ -14,6 +14,7 @@ use crate::dav::Dav;
 use crate::http::Handler;
 use crate::login::Login;
 use crate::ocs::Ocs;
+use crate::pictures::Pictures;
 use crate::web::Web;
 use crate::wire::{Reply, Request};
 
@@ -27,6 +28,7 @@ pub(super) struct Rooms {
     dav: Dav,
     ocs: Ocs,
     login: Login,
+    pictures: Pictures,
     apps: Apps,
     web: Web,
 }
@@ -43,7 +45,8 @@ impl Rooms {
             clock.clone(),
         )
         .mounting(house.mounts.clone())
-        .asking(house.bus.clone());
+        .asking(house.bus.clone())
+        .showing(house.previews.clone());
         Self {
             dav,
             ocs: Ocs::new(
@@ -53,6 +56,12 @@ impl Rooms {
             )
             .extended(Arc::clone(&house.capabilities)),
             login: Login::new(Arc::clone(&house.auth), clock).called(&settings.theme),
+            pictures: Pictures::new(
+                Arc::clone(&house.auth),
+                house.tree.clone(),
+                house.content.clone(),
+                house.previews.clone(),
+            ),
             apps: Apps::new(
                 Arc::clone(&house.auth),
                 Arc::clone(&house.apps),
@@ -74,6 +83,8 @@ impl Rooms {
             self.ocs.handle(request).await
         } else if Login::owns(request.uri.path()) {
             self.login.handle(request).await
+        } else if Pictures::owns(path) {
+            self.pictures.handle(request).await
         } else {
             self.web.handle(request).await
         }

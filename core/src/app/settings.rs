@@ -13,6 +13,7 @@ use crate::http::{HttpLimits, HttpOrigins, LogFormat, LogOutput, LogSettings};
 use crate::net::{CertSource, NetSettings, UnixAddress};
 use crate::ocs::OcsSettings;
 use crate::outside::KeeperSettings;
+use crate::previews::PreviewSettings;
 use crate::proto::dav::XmlLimits;
 use crate::storage::Durability;
 use crate::store::sqlite;
@@ -47,6 +48,16 @@ pub(super) fn feed(settings: &Settings) -> FeedSettings {
         keep: events.keep,
         keep_changes: events.keep_changes,
         ..FeedSettings::default()
+    }
+}
+
+pub(super) fn previews(settings: &Settings) -> PreviewSettings {
+    let previews = &settings.previews;
+    PreviewSettings {
+        at_once: previews.at_once,
+        timeout: previews.timeout,
+        max_file_bytes: previews.max_file,
+        max_side: previews.max_side,
     }
 }
 
@@ -245,6 +256,10 @@ mod tests {
         settings.events.deliver_timeout = secs(19);
         settings.events.keep = secs(20);
         settings.events.keep_changes = 21;
+        settings.previews.at_once = 22;
+        settings.previews.timeout = secs(23);
+        settings.previews.max_file = Some(24);
+        settings.previews.max_side = 25;
         let auth = auth(&settings, Passwords::default());
         assert_eq!((auth.throttle_failures, auth.throttle_window), (1, secs(2)));
         assert_eq!((auth.login_cache, auth.flow_lifetime), (secs(3), secs(6)));
@@ -264,6 +279,9 @@ mod tests {
         let feed = feed(&settings);
         assert_eq!((feed.batch, feed.deliver_timeout), (18, secs(19)));
         assert_eq!((feed.keep, feed.keep_changes), (secs(20), 21));
+        let previews = previews(&settings);
+        assert_eq!((previews.at_once, previews.timeout), (22, secs(23)));
+        assert_eq!((previews.max_file_bytes, previews.max_side), (Some(24), 25));
     }
 
     #[test]
@@ -287,6 +305,7 @@ mod tests {
         assert_eq!(format!("{ours:?}"), format!("{:?}", DavSettings::default()));
         let feed = feed(&settings);
         assert_eq!(feed, FeedSettings::default());
+        assert_eq!(previews(&settings), PreviewSettings::default());
         let http = http(&settings);
         assert_eq!(format!("{http:?}"), format!("{:?}", HttpLimits::default()));
         let plain = NetSettings { tls: Vec::new(), plain: Vec::new(), ..net(&settings) };

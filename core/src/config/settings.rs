@@ -15,6 +15,7 @@ use super::log::{Log, RawLog};
 use super::mounts::{self, Mount, RawMount};
 use super::names::{Names, RawNames};
 use super::plugins::{self, Plugin, Plugins, RawPlugin, RawPlugins};
+use super::previews::{Previews, RawPreviews};
 use super::server::{RawServer, Server};
 use super::storage::{RawStorage, Storage};
 use super::theme::{RawTheme, Theme};
@@ -33,6 +34,7 @@ pub(crate) struct RawSettings {
     auth: RawAuth,
     events: RawEvents,
     apps: RawApps,
+    previews: RawPreviews,
     log: RawLog,
     theme: RawTheme,
     names: RawNames,
@@ -53,6 +55,7 @@ impl Default for RawSettings {
             auth: RawAuth::default(),
             events: RawEvents::default(),
             apps: RawApps::default(),
+            previews: RawPreviews::default(),
             log: RawLog::default(),
             theme: RawTheme::default(),
             names: RawNames::default(),
@@ -83,6 +86,8 @@ pub struct Settings {
     pub events: Events,
     /// `[apps]`.
     pub apps: Apps,
+    /// `[previews]`.
+    pub previews: Previews,
     /// `[log]`.
     pub log: Log,
     /// `[theme]`.
@@ -137,6 +142,7 @@ impl RawSettings {
             auth: self.auth.check(see, &plugin),
             events: self.events.check(see),
             apps: self.apps.check(see),
+            previews: self.previews.check(see),
             log: self.log.check(see),
             theme: self.theme.check(see),
             names: self.names.check(),

@@ -198,6 +198,8 @@ fn values_of_wrong_type_or_range_name_what_was_expected_and_found() {
         ("[auth]\nchain = ['builtin:file']", 1, "auth.file.path", &["htpasswd file"]),
         ("[events]\nmax_batch = 0", 2, "events.max_batch", &["from 1 to 1000"]),
         ("[apps]\nanswer_timeout_secs = 0", 2, "apps.answer_timeout_secs", &["from 1 to 3600"]),
+        ("[previews]\nat_once = 0", 2, "previews.at_once", &["from 1 to 1024"]),
+        ("[previews]\nmax_side = 9000", 2, "previews.max_side", &["from 16 to 8192"]),
         ("[events]\nkeep_secs = 59", 2, "events.keep_secs", &["from 60 to"]),
         ("[log]\nlevel = 'debgu'", 2, "log.level", &["perhaps \"debug\""]),
         ("[log]\nlevel = 'info,x=y=z'", 2, "log.level", &["directives"]),

@@ -374,6 +374,7 @@ impl Context<'_> {
             available,
             may_write: self.principal.may_write(),
             mount: self.mount.as_ref().map(Within::of),
+            previews: self.dav.previews.clone(),
             base_url: request.base_url.to_string(),
             now: self.dav.clock.seconds(),
         })

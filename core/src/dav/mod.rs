@@ -44,6 +44,7 @@ use crate::clock::Clock;
 use crate::content::{Content, TransferLimits, to_the_end};
 use crate::hooks::Bus;
 use crate::ids::Uid;
+use crate::previews::Previews;
 use crate::proto::dav::XmlLimits;
 use crate::storage::StorageNo;
 use crate::store::Installation;
@@ -116,6 +117,7 @@ pub struct Dav {
     homes: RwLock<HashMap<Uid, StorageNo>>,
     mounts: MountTable,
     bus: Bus,
+    previews: Previews,
 }
 
 impl Dav {
@@ -129,8 +131,21 @@ impl Dav {
     ) -> Self {
         let installation = tree.store().installation().clone();
         let (tree, content) = (tree.limited(settings.locks), content.limited(settings.transfers));
-        let (space, homes, mounts, bus) = Default::default();
-        Self { auth, tree, content, installation, settings, clock, space, homes, mounts, bus }
+        let (space, homes, mounts) = Default::default();
+        let (bus, previews) = Default::default();
+        Self {
+            auth,
+            tree,
+            content,
+            installation,
+            settings,
+            clock,
+            space,
+            homes,
+            mounts,
+            bus,
+            previews,
+        }
     }
 
     /// The same with mounts in users' homes.
@@ -143,6 +158,12 @@ impl Dav {
     #[must_use]
     pub fn asking(self, bus: Bus) -> Self {
         Self { bus, ..self }
+    }
+
+    /// The same room in a server that makes previews: it says of which files.
+    #[must_use]
+    pub fn showing(self, previews: Previews) -> Self {
+        Self { previews, ..self }
     }
 
     /// Answers a request below `/remote.php/`.

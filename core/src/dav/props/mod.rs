@@ -32,6 +32,8 @@ pub(super) struct Viewer {
     pub(super) may_write: bool,
     /// The mount whose tree is seen.
     pub(super) mount: Option<Within>,
+    /// Who makes previews.
+    pub(super) previews: crate::previews::Previews,
     /// Base of absolute URLs.
     pub(super) base_url: String,
     /// Unix seconds, for what is left of a lock.

@@ -73,7 +73,11 @@ pub(super) fn write(
         Live::PrivateLink => {
             out.text(tag, &format!("{}/index.php/f/{}", viewer.base_url, node.id));
         }
-        Live::HasPreview | Live::Hidden => out.text(tag, "false"),
+        Live::HasPreview => {
+            let has = !node.is_folder() && viewer.previews.has(&node.name, node.size);
+            out.text(tag, if has { "true" } else { "false" });
+        }
+        Live::Hidden => out.text(tag, "false"),
         Live::IsMountRoot => match Rights::of(viewer, listed) {
             Rights::MountRoot { .. } => out.text(tag, "true"),
             _ => out.text(tag, "false"),
