@@ -1,5 +1,7 @@
 //! The sink against a real HTTP server.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
+
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
