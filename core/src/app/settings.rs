@@ -58,6 +58,7 @@ pub(super) fn previews(settings: &Settings) -> PreviewSettings {
         timeout: previews.timeout,
         max_file_bytes: previews.max_file,
         max_side: previews.max_side,
+        ..PreviewSettings::default()
     }
 }
 

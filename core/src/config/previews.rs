@@ -18,7 +18,7 @@ pub(crate) struct RawPreviews {
 
 impl Default for RawPreviews {
     fn default() -> Self {
-        Self { at_once: 2, timeout_secs: 15, max_file_bytes: 256 << 20, max_side: 4096 }
+        Self { at_once: 2, timeout_secs: 5, max_file_bytes: 256 << 20, max_side: 4096 }
     }
 }
 
@@ -27,7 +27,7 @@ impl Default for RawPreviews {
 pub struct Previews {
     /// Pictures that are made at the same time.
     pub at_once: usize,
-    /// How long one may take, waiting for its turn included.
+    /// How long the making of one may take.
     pub timeout: Duration,
     /// The largest file in bytes that pictures are made of; `None` for any.
     pub max_file: Option<u64>,
@@ -38,7 +38,7 @@ pub struct Previews {
 impl RawPreviews {
     pub(crate) fn check(&self, see: &mut Checker<'_>) -> Previews {
         see.section("previews");
-        let max_file = see.number("max_file_bytes", self.max_file_bytes, 0..=i64::MAX as u64);
+        let max_file = see.number("max_file_bytes", self.max_file_bytes, 0..=1 << 40);
         Previews {
             at_once: see.count("at_once", self.at_once, 1..=1024),
             timeout: see.secs("timeout_secs", self.timeout_secs, 1..=600),

@@ -30,8 +30,10 @@ const MAX_PICTURE: usize = 32 << 20;
 pub struct PreviewSettings {
     /// Pictures that are made at the same time.
     pub at_once: usize,
-    /// How long one may take, waiting for its turn included.
+    /// How long the making of one may take.
     pub timeout: Duration,
+    /// How long one may wait for its turn.
+    pub wait: Duration,
     /// The largest file in bytes; `None` leaves it to the previewers.
     pub max_file_bytes: Option<u64>,
     /// The longest side in pixels that can be asked for.
@@ -42,7 +44,8 @@ impl Default for PreviewSettings {
     fn default() -> Self {
         Self {
             at_once: 2,
-            timeout: Duration::from_secs(15),
+            timeout: Duration::from_secs(5),
+            wait: Duration::from_secs(30),
             max_file_bytes: Some(256 << 20),
             max_side: 4096,
         }
@@ -136,15 +139,11 @@ impl Previews {
         if self.reads(media_type, bytes).next().is_none() {
             return Err(NoPreview::Nobody);
         }
-        let limit = self.0.settings.timeout;
-        let began = tokio::time::Instant::now();
-        let Ok(Ok(_place)) = timeout(limit, self.0.places.acquire()).await else {
-            return Err(NoPreview::Busy);
-        };
-        let left = limit.saturating_sub(began.elapsed());
+        let turn = timeout(self.0.settings.wait, self.0.places.acquire());
+        let Ok(Ok(_place)) = turn.await else { return Err(NoPreview::Busy) };
         let Size { width, height, mode } = self.bounded(size);
         let wanted = Wanted { media_type: media_type.to_owned(), size: bytes, width, height, mode };
-        match timeout(left, self.ask(&wanted, open)).await {
+        match timeout(self.0.settings.timeout, self.ask(&wanted, open)).await {
             Ok(answer) => answer,
             Err(_) => {
                 tracing::warn!(media_type, bytes, "a preview took too long");

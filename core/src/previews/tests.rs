@@ -150,6 +150,22 @@ async fn what_takes_too_long_is_given_up_and_makes_room() {
 }
 
 #[tokio::test]
+async fn who_waits_too_long_for_a_turn_is_told_to_come_again() {
+    let slow = double(Does::Hangs, "image/png", 99);
+    let wait = Duration::from_millis(10);
+    let settings = PreviewSettings { at_once: 1, wait, ..PreviewSettings::default() };
+    let previews = previews(&[&slow], settings);
+    let first = previews.clone();
+    let first = tokio::spawn(async move { render(&first, "a.png", 6).await });
+    while slow.running.load(SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(render(&previews, "a.png", 6).await, Err(NoPreview::Busy));
+    slow.go_on.notify_one();
+    assert!(first.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn no_more_are_made_at_once_than_the_settings_say() {
     let slow = double(Does::Hangs, "image/png", 99);
     let settings = PreviewSettings { at_once: 2, ..PreviewSettings::default() };
