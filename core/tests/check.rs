@@ -3,6 +3,11 @@
 use std::fs;
 use std::process::{Command, Output};
 
+const MOUNT: &str = "[[mount]]\npath = 'Team/Plans'\nstorage = 'local:/srv/plans'\nusers = ['carol']\n\
+                     groups = ['staff']\nread_only = true";
+const NESTED: &str = "[[mount]]\npath = 'A'\nstorage = 'local:/srv/a'\n[[mount]]\npath = 'A/B'\n\
+                      storage = 'local:/srv/b'";
+
 /// Runs `moonsail check` in a folder with this server.toml.
 fn check(server_toml: &str, more: &[&str], env: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -29,6 +34,14 @@ fn exit_code_and_streams_tell_good_from_bad() {
         ("lisen = 1", &["--json"], &[], 2, "\"ok\": false", ""),
         ("", &["--jsno"], &[], 2, "", "--json"),
         ("", &["--config", "none.toml"], &[], 2, "", "none.toml: cannot be read"),
+        (MOUNT, &[], &[], 0, "server.toml is good.", ""),
+        ("[[mount]]\nptah = 'M'", &[], &[], 2, "", "perhaps mount.path is meant"),
+        ("[[mount]]\nstorage = 'local:/m'", &[], &[], 2, "", "mount.path: expected where"),
+        ("[[mount]]\npath = 'M'\nstorage = '/m'", &[], &[], 2, "", "\"local:/folder\""),
+        ("[[mount]]\npath = 'M'\nstorage = 'plugin:x'", &[], &[], 2, "", "mount.storage: expected"),
+        ("[[mount]]\npath = 'M'\nstorage = 'local:data/m'", &[], &[], 2, "", "outside of data_dir"),
+        (NESTED, &[], &[], 2, "", "none lies inside another"),
+        ("[storage]\nhomes = 'builtin:locl'", &[], &[], 2, "", "(perhaps \"builtin:local\")"),
     ] {
         let output = check(server_toml, more, env);
         let (out, err) =
