@@ -185,6 +185,7 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
             content.take_over(&rule.mount.tree).await;
         }
     });
+    tasks.spawn(Arc::clone(&house.auth).keep_refreshed());
     tasks.spawn(certs.watch(CERTIFICATES));
     tasks.spawn(house.keeper.clone().run());
     tasks

@@ -172,6 +172,7 @@ impl Auth {
             language: "en".to_owned(),
             created: self.clock.seconds(),
             last_login: None,
+            refused: false,
         };
         let (by, groups) = (new.by, new.groups);
         let asked = by.clone();
@@ -259,7 +260,7 @@ impl Auth {
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
             asked.require_current(tx)?;
             let mut user = require_user(tx, &wanted)?;
-            let was_active_admin = user.admin && user.enabled;
+            let was_active_admin = user.admin && user.may_enter();
             match change {
                 UserChange::DisplayName(name) => user.display_name = name,
                 UserChange::Email(email) => {
@@ -271,7 +272,7 @@ impl Auth {
                 UserChange::Enabled(enabled) => user.enabled = enabled,
                 UserChange::Admin(admin) => user.admin = admin,
             }
-            if was_active_admin && !(user.admin && user.enabled) {
+            if was_active_admin && !(user.admin && user.may_enter()) {
                 require_other_admin(tx, &user.uid)?;
             }
             tx.update_user(&user)?;
@@ -295,7 +296,7 @@ impl Auth {
         let uid = store::write(&self.store, move |tx| -> Result<Uid, AccountError> {
             asked.require_current(tx)?;
             let user = require_user(tx, &wanted)?;
-            if user.admin && user.enabled {
+            if user.admin && user.may_enter() {
                 require_other_admin(tx, &user.uid)?;
             }
             tx.remove_user(&user.uid)?;
@@ -346,7 +347,7 @@ fn require_other_admin(tx: &mut dyn ReadTx, uid: &Uid) -> Result<(), AccountErro
     let mut offset = 0;
     loop {
         let page = tx.users("", PAGE, offset)?;
-        if page.iter().any(|user| user.admin && user.enabled && user.uid != *uid) {
+        if page.iter().any(|user| user.admin && user.may_enter() && user.uid != *uid) {
             return Ok(());
         }
         if page.len() < PAGE {
@@ -378,7 +379,7 @@ pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), AccountEr
     if good { Ok(()) } else { Err(AccountError::BadValue(what)) }
 }
 
-fn check_email(email: Option<&str>) -> Result<(), AccountError> {
+pub(crate) fn check_email(email: Option<&str>) -> Result<(), AccountError> {
     let Some(email) = email else { return Ok(()) };
     let good = email
         .split_once('@')

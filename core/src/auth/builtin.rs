@@ -52,7 +52,7 @@ impl Authenticator for BuiltinUsers {
             // account of that name at the next provider.
             Some(user) if !right && !user.uid.as_str().eq_ignore_ascii_case(login) => Answer::Next,
             Some(_) if !right => Answer::Denied,
-            Some(user) if !user.enabled => Answer::Disabled,
+            Some(user) if !user.may_enter() => Answer::Disabled,
             Some(user) => {
                 let (subject, login) = (user.subject, user.uid.to_string());
                 Answer::Ok(Identity { subject, login, ..Identity::default() })

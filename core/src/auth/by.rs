@@ -74,6 +74,11 @@ impl By {
         Self { actor: "console".to_owned(), ip: None, request: Arc::from("-"), shown: None }
     }
 
+    /// A provider of accounts, in the background.
+    pub(crate) fn provider(name: &str) -> Self {
+        Self { actor: name.to_owned(), ..Self::console() }
+    }
+
     /// `principal`, by `request`.
     pub fn of(request: &Request, principal: &Principal) -> Self {
         let proof = match principal.access {
@@ -99,7 +104,7 @@ impl By {
     pub(crate) fn require_current(&self, tx: &mut dyn ReadTx) -> Result<(), AuthError> {
         let Some(Shown { uid, admin, proof }) = &self.shown else { return Ok(()) };
         let Some(user) = tx.user(uid.as_str())? else { return Err(AuthError::BadCredentials) };
-        if !user.enabled {
+        if !user.may_enter() {
             return Err(AuthError::Disabled);
         }
         let holds = match proof {

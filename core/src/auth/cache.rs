@@ -115,6 +115,7 @@ mod tests {
             language: "en".to_owned(),
             created: 0,
             last_login: None,
+            refused: false,
         };
         Arc::new(Known {
             principal: Principal::new(&user, Access::Password, uid),

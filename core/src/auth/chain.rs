@@ -9,6 +9,7 @@ use std::sync::Arc;
 use moonsail_sdk::auth::{Auth as Answer, Call, DynAuthenticator, Identity};
 use moonsail_sdk::secret::Secret;
 
+use super::accounts::{check_email, check_text};
 use super::{Auth, AuthError, By, audit};
 use crate::ids::Uid;
 use crate::store::accounts::User;
@@ -85,6 +86,7 @@ impl Auth {
             }
         })
         .await?;
+        self.note_login(&user);
         if is_new {
             audit!(by, "first login", uid = %user.uid, provider = name);
         }
@@ -101,19 +103,43 @@ fn update(
     identity: &Identity,
     now: i64,
 ) -> Result<User, StoreError> {
-    if let Some(name) = &identity.display_name {
+    adopt(&mut user, identity);
+    user.last_login = Some(now);
+    user.refused = false;
+    tx.update_user(&user)?;
+    if let Some(groups) = &identity.groups {
+        set_groups(tx, &user.uid, &good_groups(groups))?;
+    }
+    Ok(user)
+}
+
+/// Takes over what a provider says about its account. What could not be entered by hand, such as a
+/// name of two lines, is left as it was.
+pub(crate) fn adopt(user: &mut User, identity: &Identity) {
+    if let Some(name) = &identity.display_name
+        && check_text("display name", name).is_ok()
+    {
         user.display_name.clone_from(name);
     }
-    if identity.email.is_some() {
+    if identity.email.is_some() && check_email(identity.email.as_deref()).is_ok() {
         user.email.clone_from(&identity.email);
     }
     user.quota = identity.quota.or(user.quota);
-    user.last_login = Some(now);
-    tx.update_user(&user)?;
-    if let Some(groups) = &identity.groups {
-        set_groups(tx, &user.uid, groups)?;
-    }
-    Ok(user)
+}
+
+/// Names of groups without those that no group can have.
+pub(crate) fn good_groups(groups: &[String]) -> Vec<String> {
+    let good = |group: &&String| {
+        let good = check_text("group", group).is_ok();
+        if !good {
+            tracing::warn!(
+                ?group,
+                "a provider's group is left out: its name is not one line of text"
+            );
+        }
+        good
+    };
+    groups.iter().filter(good).cloned().collect()
 }
 
 fn first_login(
@@ -127,12 +153,12 @@ fn first_login(
         if tx.user_by_email(uid.as_str())?.is_some() {
             continue;
         }
-        let user = User {
+        let mut user = User {
             uid,
             provider: provider.to_owned(),
             subject: identity.subject.clone(),
-            display_name: identity.display_name.clone().unwrap_or_else(|| identity.login.clone()),
-            email: identity.email.clone(),
+            display_name: identity.login.clone(),
+            email: None,
             password: None,
             quota: identity.quota,
             enabled: true,
@@ -140,9 +166,12 @@ fn first_login(
             language: "en".to_owned(),
             created: now,
             last_login: Some(now),
+            refused: false,
         };
+        adopt(&mut user, identity);
         if tx.insert_user(&user)? {
-            set_groups(tx, &user.uid, identity.groups.as_deref().unwrap_or_default())?;
+            let groups = good_groups(identity.groups.as_deref().unwrap_or_default());
+            set_groups(tx, &user.uid, &groups)?;
             return Ok(user);
         }
     }

@@ -250,7 +250,7 @@ impl Auth {
             let (uid, login) = flow.granted.ok_or(FlowError::Unknown)?;
             tx.remove_flow(&poll_hash)?;
             match tx.user(uid.as_str())? {
-                Some(user) if user.enabled => {}
+                Some(user) if user.may_enter() => {}
                 _ => return Err(FlowError::Unknown),
             }
             let new = NewToken::full(uid.clone(), login.clone(), flow.client);

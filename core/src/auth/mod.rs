@@ -26,6 +26,7 @@ mod mail;
 mod onetime;
 mod password;
 mod principal;
+mod refresh;
 mod sessions;
 mod throttle;
 mod tokens;
@@ -120,6 +121,7 @@ pub struct Auth {
     flow_starts: throttle::Throttle,
     blocks: blocks::Blocks,
     used: Mutex<HashMap<keyed::Mac, i64>>,
+    watch: refresh::Watch,
     default_quota: ArcSwap<Option<u64>>,
     bus: Bus,
 }
@@ -150,6 +152,7 @@ impl Auth {
             flow_starts: throttle::Throttle::new(FLOW_STARTS, settings.flow_lifetime),
             blocks: blocks::Blocks::default(),
             used: Mutex::default(),
+            watch: refresh::Watch::default(),
             default_quota: ArcSwap::from_pointee(settings.default_quota),
             settings,
             store,
@@ -291,7 +294,7 @@ impl Auth {
             chain::Verdict::Known(provider, identity) => {
                 let by = By::caller(caller, login);
                 let user = self.account_of(&by, provider.clone(), identity).await?;
-                if !user.enabled {
+                if !user.may_enter() {
                     return Err(AuthError::Disabled);
                 }
                 // The password may have been changed while it was checked.

@@ -87,7 +87,7 @@ impl Auth {
             };
             let over = token.expires.is_some_and(|end| end <= now);
             let named = logins_of(&token, &user).contains(&login.to_lowercase());
-            if !token.one_time || token.wipe || over || !named || !user.enabled {
+            if !token.one_time || token.wipe || over || !named || !user.may_enter() {
                 return Err(bad);
             }
             // Removed in the transaction that makes its successor: of two racing exchanges one wins.

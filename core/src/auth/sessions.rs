@@ -112,8 +112,9 @@ impl Auth {
         })
         .await?;
         let Some((session, user)) = found else { return Ok(None) };
+        self.note_account(&user);
         let now = self.clock.seconds();
-        if !user.enabled || self.session_is_over(&session, now) {
+        if !user.may_enter() || self.session_is_over(&session, now) {
             return Ok(None);
         }
         let csrf = self.session_csrf(id);

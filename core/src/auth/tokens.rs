@@ -204,11 +204,12 @@ impl Auth {
         let text = hex::encode(hash);
         let found = store::read(&self.store, move |tx| token_and_owner(tx, &text)).await?;
         let (token, user) = found.ok_or(AuthError::BadCredentials)?;
+        self.note_account(&user);
         let seconds = now.div_euclid(1000);
         if token.wipe || token.one_time || token.expires.is_some_and(|end| end <= seconds) {
             return Err(AuthError::BadCredentials);
         }
-        if !user.enabled {
+        if !user.may_enter() {
             return Err(AuthError::Disabled);
         }
         let folder = match token.folder.as_deref().map(DavPath::from_decoded).transpose() {

@@ -20,7 +20,7 @@ pub struct User {
     pub password: Option<String>,
     /// Bytes; `None` for unlimited.
     pub quota: Option<u64>,
-    /// Disabled accounts cannot do anything.
+    /// The administrator's word: disabled accounts cannot do anything.
     pub enabled: bool,
     /// Member of the administrators.
     pub admin: bool,
@@ -30,6 +30,15 @@ pub struct User {
     pub created: i64,
     /// Unix seconds of the last login by password.
     pub last_login: Option<i64>,
+    /// The provider's word: it has disabled the account or has it no more.
+    pub refused: bool,
+}
+
+impl User {
+    /// Whether the account may be used at all.
+    pub fn may_enter(&self) -> bool {
+        self.enabled && !self.refused
+    }
 }
 
 /// An app password. The token itself is never stored, only its keyed hash.

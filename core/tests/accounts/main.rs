@@ -7,6 +7,7 @@ mod hooks;
 mod house;
 mod pages;
 mod provider;
+mod refresh;
 mod tokens;
 mod users;
 mod web;

@@ -17,6 +17,7 @@ fn user(name: &str) -> User {
         language: "en".to_owned(),
         created: 5,
         last_login: None,
+        refused: false,
     }
 }
 
@@ -58,6 +59,7 @@ pub(crate) fn users_are_found_without_regard_to_case(bed: &impl Bed) {
         enabled: false,
         admin: true,
         last_login: Some(9),
+        refused: true,
         provider: "plugin:ldap".to_owned(),
         subject: "guid-1".to_owned(),
         ..user("Alice")

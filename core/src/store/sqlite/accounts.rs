@@ -16,7 +16,7 @@ macro_rules! select_user {
     ($($rest:literal)+) => {
         concat!(
             "SELECT uid, provider, subject, display_name, email, password, quota, enabled, admin, ",
-            "language, created, last_login FROM user ",
+            "language, created, last_login, refused FROM user ",
             $($rest),+
         )
     };
@@ -36,6 +36,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         language: row.get(9)?,
         created: row.get(10)?,
         last_login: row.get(11)?,
+        refused: row.get(12)?,
     })
 }
 
@@ -119,15 +120,15 @@ impl AccountsWrite for Batch<'_> {
             return Ok(false);
         }
         let sql = "INSERT INTO user (uid, provider, subject, display_name, email, password, quota, \
-                   enabled, admin, language, created, last_login) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                   enabled, admin, language, created, last_login, refused) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         write_user(self, sql, user).map(|_| true)
     }
 
     fn update_user(&mut self, user: &User) -> Result<(), StoreError> {
         let sql = "UPDATE user SET provider = ?2, subject = ?3, display_name = ?4, email = ?5, \
                    password = ?6, quota = ?7, enabled = ?8, admin = ?9, language = ?10, \
-                   created = ?11, last_login = ?12 WHERE uid = ?1";
+                   created = ?11, last_login = ?12, refused = ?13 WHERE uid = ?1";
         match write_user(self, sql, user)? {
             0 => Err(StoreError::Failed(format!("there is no user {}", user.uid))),
             _ => Ok(()),
@@ -232,6 +233,7 @@ fn write_user(batch: &Batch<'_>, sql: &str, user: &User) -> Result<usize, StoreE
         user.language,
         user.created,
         user.last_login,
+        user.refused,
     ];
     batch.run(sql, values)
 }

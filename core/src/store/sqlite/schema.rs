@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("schema/0003_feed.sql")),
     (4, include_str!("schema/0004_kv.sql")),
     (5, include_str!("schema/0005_storages.sql")),
+    (6, include_str!("schema/0006_refused.sql")),
 ];
 
 /// Greatest era: stamps hold 22 bits of it, and 0 is left to those who never had one.
