@@ -7,6 +7,7 @@ pub mod control;
 mod folder;
 mod guests;
 mod lost_index;
+mod providers;
 mod reload;
 mod restore;
 mod rooms;
@@ -21,14 +22,14 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use moonsail_auth_file::{AuthFile, AuthFileConfig, LoadError};
+use moonsail_auth_file::LoadError;
 use moonsail_sdk::auth::DynAuthenticator;
 use moonsail_storage_local::{LocalConfig, LocalStorage};
 
 use crate::apps::{BadRoute, Mounts};
 use crate::auth::{Auth, BuiltinUsers, Passwords};
 use crate::clock::Clock;
-use crate::config::{AuthProvider, Settings};
+use crate::config::Settings;
 use crate::content::{Content, Publisher};
 use crate::dav::MountRule;
 use crate::ext::Extensions;
@@ -45,6 +46,7 @@ use settings::CapabilityFacts;
 
 pub use folder::{DataFolder, FolderError};
 pub use guests::Guests;
+pub use providers::{OpenProviders, Providers};
 pub use reload::Reloaded;
 pub use restore::{Restoration, RestoreError, restore};
 pub use rooms::handler;
@@ -344,17 +346,11 @@ fn open_auth(
     clock: &Clock,
 ) -> Result<Auth, StartError> {
     let passwords = Passwords::new(settings::password_threads(settings));
-    let mut chain: Vec<(String, Arc<dyn DynAuthenticator>)> = Vec::new();
+    let mut chain = Providers::new();
     for provider in &settings.auth.chain {
-        let authenticator: Arc<dyn DynAuthenticator> = match provider {
-            AuthProvider::Users => {
-                Arc::new(BuiltinUsers::new(Arc::clone(store), passwords.clone()))
-            }
-            AuthProvider::File(path) => {
-                let file = AuthFile::open(AuthFileConfig { path: path.clone() })?;
-                Arc::new(file.at_once(settings::password_threads(settings)))
-            }
-            AuthProvider::Plugin(id) => authenticator(plugins, id, settings)?,
+        let authenticator = match providers::open(settings, plugins, provider)? {
+            Some(provider) => provider,
+            None => Arc::new(BuiltinUsers::new(Arc::clone(store), passwords.clone())),
         };
         chain.push((provider.id().to_owned(), authenticator));
     }

@@ -4,6 +4,7 @@
 
 mod backup;
 mod capabilities;
+pub mod ldap;
 mod plugin;
 mod scan;
 mod token;
@@ -35,7 +36,7 @@ Examples:
   moonsail fsck                                is every file what it was when it was stored?
   moonsail backup /mnt/backup --keep 14        while the server runs
 
-Verbs other than serve, check, restore and plugin inspect and test go to the server that uses the data folder, and bite on its next
+Verbs other than serve, check, ldap, restore and plugin inspect and test go to the server that uses the data folder, and bite on its next
 request; if none runs they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:
@@ -110,6 +111,9 @@ pub enum Verb {
     Token(TokenVerb),
     /// Show what apps are told that the server can do, and which extension says so
     Capabilities(CapabilitiesArgs),
+    /// Ask directories and other providers of accounts what they make of people
+    #[command(subcommand)]
+    Ldap(ldap::LdapVerb),
     /// Verify every file against the index: sizes and checksums. Exit code 4 if something differs
     #[command(after_help = FSCK_HELP)]
     Fsck(JsonArgs),
@@ -237,6 +241,7 @@ fn uid(text: &str) -> Result<Uid, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::ldap::{DiffArgs, ExplainArgs, LdapVerb};
     use super::units::{Expiry, Quota};
     use super::*;
     use crate::path::DavPath;
@@ -289,6 +294,14 @@ mod tests {
             (
                 "capabilities --user alice --json",
                 Verb::Capabilities(CapabilitiesArgs { user: Some(alice()), output: json }),
+            ),
+            (
+                "ldap explain alice --json",
+                Verb::Ldap(LdapVerb::Explain(ExplainArgs { login: "alice".into(), json: true })),
+            ),
+            (
+                "ldap diff new.toml",
+                Verb::Ldap(LdapVerb::Diff(DiffArgs { new: "new.toml".into(), json: false })),
             ),
             ("scan", Verb::Scan(ScanArgs { user: None, json: false })),
             (

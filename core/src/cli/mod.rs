@@ -10,6 +10,7 @@ mod check;
 pub mod exit;
 mod fsck;
 mod group;
+mod ldap;
 pub mod out;
 mod password;
 mod plugin;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Verb::Group(verb) => group::run(&flags, verb),
         Verb::Token(verb) => token::run(&flags, verb),
         Verb::Capabilities(args) => capabilities::run(&flags, args),
+        Verb::Ldap(verb) => ldap::run(&flags, verb),
         Verb::Fsck(output) => fsck::run(&flags, output.json),
         Verb::Scan(scan) => scan::run(&flags, scan),
         Verb::Plugin(verb) => plugin::run(&flags, verb),

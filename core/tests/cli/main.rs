@@ -7,6 +7,7 @@ mod backup;
 mod bed;
 mod commands;
 mod fsck;
+mod ldap;
 mod limits;
 mod outside;
 mod schema;

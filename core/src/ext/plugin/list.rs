@@ -208,6 +208,13 @@ impl Plugins {
         }
     }
 
+    /// Stops all of them and removes their copies with the folder, for a process that ends now.
+    pub async fn discard(&self) {
+        self.close().await;
+        // Left behind it costs a few megabytes.
+        let _left = std::fs::remove_dir_all(&self.run);
+    }
+
     /// Stops all of them, in the reverse order of their loading.
     pub async fn close(&self) {
         for slot in self.slots.iter().rev() {
