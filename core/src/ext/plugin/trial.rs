@@ -17,6 +17,7 @@ use moonsail_sdk::secret::Secret;
 use super::error::{Cause, PluginError};
 use super::generation::{EXTENSIONS, described};
 use super::{file, library};
+use crate::ids::random_token;
 
 /// How long the start and each call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,7 +44,8 @@ impl Trial {
             .enable_all()
             .build()
             .map_err(|error| failed(Cause::Unreadable(error)))?;
-        let folder = std::env::temp_dir().join(format!("moonsail-try-{}", std::process::id()));
+        // Nobody can guess it, and put something else there first.
+        let folder = std::env::temp_dir().join(format!("moonsail-try-{}", random_token(22)));
         let tried = runtime.block_on(self.try_in(&folder, say));
         // Left behind it costs a few kilobytes.
         let _left = std::fs::remove_dir_all(&folder);
