@@ -30,7 +30,10 @@ mod policy;
 
 use futures_util::StreamExt;
 use ldap3::{Scope, SearchEntry};
+use std::sync::Arc;
+
 use moonsail_sdk::BoxFuture;
+use moonsail_sdk::abi::guest::{Host, Offers, Plugin, PluginError};
 use moonsail_sdk::auth::{
     Abilities, Account, Auth, AuthUnavailable, Authenticator, Call, Identity, Page,
 };
@@ -143,6 +146,20 @@ impl AuthLdap {
         Ok(Account { identity: self.identity(entry).await?, enabled })
     }
 }
+
+impl Plugin for AuthLdap {
+    type Config = LdapConfig;
+
+    fn create(config: LdapConfig, _host: Host) -> Result<Self, PluginError> {
+        Self::new(config).map_err(|error| PluginError::new(error.to_string()))
+    }
+
+    fn offer(self: &Arc<Self>, offers: &mut Offers) {
+        offers.auth(Arc::clone(self));
+    }
+}
+
+moonsail_sdk::export_plugin!(AuthLdap);
 
 /// The entries of a login.
 enum Found {

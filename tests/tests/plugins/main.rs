@@ -1,6 +1,7 @@
 //! Native plugins, loaded by the built server from its configuration (`docs/extend`).
 
 mod calls;
+mod ldap;
 mod loading;
 mod refusals;
 mod reload;
