@@ -5,7 +5,8 @@
 //! byte, [`spec`] runs the dialogues of `spec/cases`, [`browser`] walks through login pages,
 //! [`webdriver`] drives a real browser, [`strace`] makes its system calls fail, [`mount`] gives it
 //! disks that fill up or lose their power, [`slapd`] is a directory and [`delay`] a long way to it,
-//! [`suite`] runs cases and reports them, [`tools`] finds and runs the real clients.
+//! [`weed`] an S3 store, [`suite`] runs cases and reports them, [`tools`] finds and runs the real
+//! clients.
 
 pub mod binary;
 pub mod browser;
@@ -22,5 +23,6 @@ pub mod suite;
 pub mod tls;
 pub mod tools;
 pub mod webdriver;
+pub mod weed;
 
 pub use server::Server;
