@@ -49,8 +49,9 @@ impl Weed {
         }]});
         std::fs::write(folder.path().join("s3.json"), identity.to_string())?;
         let mut weed = Self { program, folder, ports: free_ports()?, child: None };
-        weed.start_again()?;
+        weed.launch()?;
         weed.make_bucket()?;
+        weed.warm_up()?;
         Ok(Some(weed))
     }
 
@@ -59,6 +60,11 @@ impl Weed {
     /// # Errors
     /// When it does not start.
     pub fn start_again(&mut self) -> Result<()> {
+        self.launch()?;
+        self.warm_up()
+    }
+
+    fn launch(&mut self) -> Result<()> {
         let [master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc] = self.ports;
         let data = self.folder.path().join("data");
         let log = std::fs::File::create(self.folder.path().join("log"))?;
@@ -113,8 +119,12 @@ impl Weed {
         let post = format!(
             "POST /buckets/{BUCKET}/ HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
         );
-        self.wait(filer, &post, "201")?;
-        // Its first volume takes a moment to grow; until then writes are refused.
+        self.wait(filer, &post, "201")
+    }
+
+    /// Its volumes take a moment to come, or to grow; until then writes are refused.
+    fn warm_up(&mut self) -> Result<()> {
+        let filer = self.ports[4];
         let put = format!(
             "PUT /buckets/{BUCKET}/warm HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx"
         );

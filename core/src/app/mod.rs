@@ -215,6 +215,7 @@ impl House {
             settings::durability(settings),
             clock.clone(),
         );
+        content.claim_objects().await?;
         let swept = content.sweep_stage().await?;
         if swept > 0 {
             tracing::info!(swept, "unfinished uploads of the last run were removed");

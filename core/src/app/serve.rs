@@ -28,6 +28,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const SWEEP_ROWS: usize = 500;
 /// How often abandoned uploads are looked for.
 const STALE_UPLOADS: Duration = Duration::from_secs(600);
+/// How often a store of objects is swept.
+const ORPHANS: Duration = Duration::from_secs(6 * 3600);
 /// How often certificates are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(5);
 
@@ -186,6 +188,20 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
         }
     });
     tasks.spawn(Arc::clone(&house.auth).keep_refreshed());
+    let (content, grace) = (house.content.clone(), settings.storage.orphan_retention);
+    tasks.spawn(every(ORPHANS.min(grace), move || {
+        let content = content.clone();
+        async move {
+            match content.sweep_objects(grace).await {
+                Ok(swept) if swept.removed == 0 => {}
+                Ok(swept) => tracing::info!(
+                    objects = swept.removed,
+                    bytes = swept.removed_bytes,
+                    "objects of no file were removed"
+                ),
+                Err(error) => tracing::warn!(%error, "objects of no file stay for now"),
+            }
+    }));
     tasks.spawn(certs.watch(CERTIFICATES));
     tasks.spawn(house.keeper.clone().run());
     tasks

@@ -19,6 +19,7 @@ pub(crate) struct RawStorage {
     max_file_bytes: u64,
     max_chunk_bytes: u64,
     upload_retention_secs: u64,
+    orphan_retention_secs: u64,
     watch: bool,
     settle_millis: u64,
     rescan_secs: u64,
@@ -34,6 +35,7 @@ impl Default for RawStorage {
             max_file_bytes: 0,
             max_chunk_bytes: 100 << 20,
             upload_retention_secs: 86_400,
+            orphan_retention_secs: 86_400,
             watch: true,
             settle_millis: 400,
             rescan_secs: 60,
@@ -71,6 +73,8 @@ pub struct Storage {
     pub max_chunk_bytes: u64,
     /// How long an idle chunked upload is kept, counted from its last chunk.
     pub upload_retention: Duration,
+    /// How old an object that no file has must be before it is removed from a store of objects.
+    pub orphan_retention: Duration,
     /// Whether the system is asked to tell of changes that others make on the disk.
     pub watch: bool,
     /// How long a file on the disk must not have been written to before it is shown.
@@ -110,6 +114,11 @@ impl RawStorage {
                 "upload_retention_secs",
                 self.upload_retention_secs,
                 60..=31_536_000,
+            ),
+            orphan_retention: see.secs(
+                "orphan_retention_secs",
+                self.orphan_retention_secs,
+                3600..=31_536_000,
             ),
             watch: self.watch,
             settle: Duration::from_millis(see.number(

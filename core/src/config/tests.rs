@@ -187,6 +187,12 @@ fn values_of_wrong_type_or_range_name_what_was_expected_and_found() {
             "storage.upload_retention_secs",
             &["from 60 to 31536000", "found 59"],
         ),
+        (
+            "[storage]\norphan_retention_secs = 3599",
+            2,
+            "storage.orphan_retention_secs",
+            &["from 3600 to 31536000", "found 3599"],
+        ),
         ("[auth]\nchain = []", 2, "auth.chain", &["at least one provider"]),
         ("[auth]\nchain = ['builtin:user']", 2, "auth.chain", &["perhaps \"builtin:users\""]),
         (
@@ -347,6 +353,7 @@ fn the_defaults_are_those_of_the_threats() {
         ("previews.at_once", 2, "§5: previews"),
         ("previews.timeout_secs", 5, "§5: previews"),
         ("previews.max_file_bytes", 256 << 20, "§5: previews"),
+        ("storage.orphan_retention_secs", 24 * 3600, "§1: object storage"),
         ("auth.max_password_bytes", 4096, "§4: passwords"),
         ("auth.throttle_failures", 10, "§4: throttle"),
         ("auth.throttle_window_secs", 1800, "§4: throttle"),

@@ -8,6 +8,7 @@
 pub mod backup;
 mod copy;
 mod error;
+mod objects;
 mod outside;
 mod publish;
 mod read;
@@ -21,6 +22,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use error::ContentError;
+pub use objects::Swept;
 pub use outside::Freshness;
 pub use publish::Publisher;
 pub use read::{OpenFile, stream};

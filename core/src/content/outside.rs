@@ -146,11 +146,14 @@ impl Content {
         Ok(self.storage.stat_members(folder, names).await?)
     }
 
-    /// What is at a path on the disk.
+    /// What is at a path on the disk. On a storage of objects nothing is but what the index has.
     ///
     /// # Errors
     /// [`ContentError::Storage`].
     pub async fn stat(&self, disk_path: &str) -> Result<Option<Entry>, ContentError> {
+        if self.objects().is_some() {
+            return Ok(None);
+        }
         Ok(self.storage.stat(disk_path).await?)
     }
 

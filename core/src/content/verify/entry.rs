@@ -14,7 +14,8 @@ const SMALL: usize = 64 << 10;
 /// How often something that moves is looked at again.
 pub(super) const TRIES: usize = 4;
 
-const FROM_BACKUP: &str = "restore it from a backup by uploading it, or delete it in an app";
+pub(super) const FROM_BACKUP: &str =
+    "restore it from a backup by uploading it, or delete it in an app";
 const EDITED: &str = "run `moonsail scan`, which takes over what was changed on the disk";
 
 impl Run<'_> {
@@ -59,6 +60,9 @@ impl Run<'_> {
                     return self.hash(&*file).await.map_or_else(Some, |hash| wrong(node, &hash));
                 }
             }
+        }
+        if self.has_objects() {
+            return self.look_at_object(node, path).await;
         }
         let entry = match self.content.storage.stat(path).await {
             Ok(Some(entry)) => entry,
@@ -108,7 +112,7 @@ impl Run<'_> {
     }
 
     /// SHA-1 of a file, in hex.
-    async fn hash(&mut self, file: &dyn ReadFile) -> Result<String, Fault> {
+    pub(super) async fn hash(&mut self, file: &dyn ReadFile) -> Result<String, Fault> {
         let mut digester = Digester::new(&[ChecksumKind::Sha1]);
         let (mut at, size) = (0, file.size());
         while at < size {
@@ -138,7 +142,7 @@ pub(super) fn matches(node: &Node, entry: &Entry) -> bool {
     entry.kind == node.kind && size && entry.tag == node.tag && node.stage.is_none()
 }
 
-fn wrong(node: &Node, hash: &str) -> Option<Fault> {
+pub(super) fn wrong(node: &Node, hash: &str) -> Option<Fault> {
     let known = node.checksums.split_ascii_whitespace().find_map(|sum| sum.strip_prefix("SHA1:"));
     match known {
         Some(known) if known == hash => None,

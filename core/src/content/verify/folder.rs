@@ -114,6 +114,9 @@ impl Run<'_> {
             let look = store::read(&self.content.store, move |tx| look_at(tx, id)).await?;
             let Some(look) = look else { return Ok(None) };
             let path = look.located.home.disk_path(&look.located.path);
+            if self.has_objects() {
+                return Ok(Some((look, Vec::new())));
+            }
             match self.content.storage.list(&path).await {
                 Ok(listing) => return Ok(Some((look, listing))),
                 // Perhaps it was moved meanwhile.
@@ -134,6 +137,9 @@ impl Run<'_> {
         folder: &str,
         folders: &mut Vec<NodeId>,
     ) -> Result<(), ContentError> {
+        if self.has_objects() {
+            return self.member_as_object(node, folders).await;
+        }
         let mut good = entry.is_some_and(|entry| matches(node, entry));
         let is_there = entry.is_some_and(|entry| entry.kind == Kind::Folder);
         if node.is_folder() {

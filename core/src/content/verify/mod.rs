@@ -4,6 +4,7 @@
 //! |---|---|
 //! | each file: is there, kind, size, tag, SHA-1 of its bytes | `entry.rs` |
 //! | each folder: is there, size is the sum of its members, names; nothing in it that the index does not know | `folder.rs` |
+//! | on a storage of objects: each row's object, and objects without a row | `objects.rs` |
 //! | rows that hang in no tree, decided changes that stay undone, the stage | `remains.rs` |
 //!
 //! It may run beside requests: what looks wrong is looked at again after all that was decided has
@@ -12,6 +13,7 @@
 
 mod entry;
 mod folder;
+mod objects;
 mod remains;
 
 use std::time::Duration;
@@ -126,7 +128,10 @@ impl Run<'_> {
                 self.home(home).await?;
             }
         }
-        self.strangers_among_homes().await?;
+        match self.has_objects() {
+            true => self.orphans().await?,
+            false => self.strangers_among_homes().await?,
+        }
         self.unreachable_rows().await?;
         self.stage().await
     }

@@ -4,7 +4,7 @@
 //! for a while. The list is in memory only: what a restart forgets, or what the store refuses again
 //! and again, is found by the sweeper.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -53,16 +53,25 @@ impl Condemned {
         }
     }
 
+    /// What waits: objects of no row, and known to be.
+    pub(super) fn keys(&self) -> HashSet<String> {
+        self.state().queue.iter().map(|(_, key)| key.clone()).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next, or the end of the task.
+    /// The next, or the end of the task. It stays in the queue until it is [`Condemned::done`].
     fn next(&self) -> Option<(Instant, String)> {
         let mut state = self.state();
-        let next = state.queue.pop_front();
+        let next = state.queue.front().cloned();
         state.running = next.is_some();
         next
+    }
+
+    fn done(&self) {
+        self.state().queue.pop_front();
     }
 
     async fn delete(&self, key: &str) -> Result<(), StorageError> {
@@ -86,5 +95,6 @@ async fn run(condemned: Weak<Condemned>) {
         if let Err(error) = condemned.delete(&key).await {
             tracing::warn!(key, %error, "an object without a file is left to the sweeper");
         }
+        condemned.done();
     }
 }

@@ -156,8 +156,13 @@ impl Draft {
     async fn complete(&mut self, size: u64) -> Result<Staged, StorageError> {
         self.files.within_limits(Some(size))?;
         let at = self.at();
+        let mut leftovers = self.reopened || self.version.is_some();
         let sealed = match &mut self.body {
-            Body::Run(run) if run.len() == size => Some(run.seal().await?.0),
+            Body::Run(run) if run.len() == size => {
+                let key = run.seal().await?.0;
+                leftovers |= run.has_parts();
+                Some(key)
+            }
             Body::Run(run) if !run.has_parts() && size <= self.files.settings.part_bytes as u64 => {
                 run.resize(usize::try_from(size).unwrap_or_default());
                 Some(run.seal().await?.0)
@@ -167,6 +172,7 @@ impl Draft {
         let key = match sealed {
             Some(key) => key,
             None => {
+                leftovers = true;
                 self.quilt().await?;
                 match mem::replace(&mut self.body, Body::Lost) {
                     Body::Quilt(quilt) => quilt.finish(size).await?,
@@ -175,7 +181,7 @@ impl Draft {
             }
         };
         let finished = Finished::of_key(&key, size).ok_or_else(lost)?;
-        self.files.handed_over(&at, &finished);
+        self.files.handed_over(&at, Some(&finished), leftovers);
         Ok(Staged { at, size, tag: finished.tag() })
     }
 }

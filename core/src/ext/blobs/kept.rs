@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::draft::Draft;
-use super::names::Place;
+use super::names::{Finished, Place};
 use super::note::{Note, Noted, Parts, Pieces};
 use super::quilt::Quilt;
 use super::read::{BytesFile, ObjectFile, PiecesFile};
@@ -36,7 +36,12 @@ impl Files {
         }
         let key = place.finished("0");
         let note = match &place.version {
-            Some(version) => self.note(&place.synced(version)).await?,
+            // Without its note it is not known which object was made of a version: the note goes
+            // when the file is published, and then its row's tag knows.
+            Some(version) => {
+                let note = self.note(&place.synced(version)).await?;
+                Some(note.ok_or_else(|| StorageError::NotFound(at.0.clone()))?)
+            }
             None => None,
         };
         let there = match self.store.head(&key).await {
@@ -109,8 +114,12 @@ impl Files {
             Kept::Quilt(pieces) => Box::new(PiecesFile::new(store, pieces)),
             Kept::Run { parts, tail } if parts.upload.is_none() => Box::new(BytesFile(tail)),
             Kept::Run { parts, tail } => {
+                let size = parts.len() + tail.len() as u64;
                 let key = self.join(&place, parts, tail).await?;
-                Box::new(ObjectFile::open(store, key, None).await?)
+                if let Some(finished) = Finished::of_key(&key, size) {
+                    self.handed_over(at, Some(&finished), true);
+                }
+                Box::new(ObjectFile::open(store, key, Some(size)).await?)
             }
         })
     }

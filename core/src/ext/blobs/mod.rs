@@ -86,6 +86,10 @@ struct Fresh {
     at: StagePath,
     /// `None` for a folder.
     finished: Option<Finished>,
+    /// Whether there are objects: a folder has none until something is staged below it.
+    filled: bool,
+    /// Whether notes or pieces may be left of the time when it was written.
+    leftovers: bool,
 }
 
 impl BlobFiles {
@@ -107,8 +111,9 @@ impl Files {
     }
 
     /// Notes that a finished file is handed over, to become true or be discarded.
-    fn handed_over(&self, at: &StagePath, finished: &Finished) {
-        let fresh = Fresh { at: at.clone(), finished: Some(finished.clone()) };
+    fn handed_over(&self, at: &StagePath, finished: Option<&Finished>, leftovers: bool) {
+        let (filled, finished) = (finished.is_some(), finished.cloned());
+        let fresh = Fresh { at: at.clone(), finished, filled, leftovers };
         self.fresh().insert(at.key().to_owned(), fresh);
     }
 
@@ -128,11 +133,15 @@ impl Files {
     /// finished them and nothing was decided about them: a leftover note must not take along what a
     /// row has by now.
     async fn discard(&self, place: &Place, is_mine: bool) -> Result<(), StorageError> {
+        if place.is_below() {
+            let is_fresh = self.fresh().contains_key(&place.id);
+            return if is_fresh { self.store.delete(&place.finished("0")).await } else { Ok(()) };
+        }
         let fresh = self.fresh().remove(&place.id);
-        if fresh.is_some() || is_mine {
+        if is_mine || fresh.as_ref().is_some_and(|fresh| fresh.filled) {
             self.delete_all(&place.prefix(FINISHED)).await?;
         }
-        if fresh.is_none_or(|fresh| fresh.at.0.contains('@')) {
+        if is_mine || fresh.is_none_or(|fresh| fresh.leftovers) {
             self.forget_unfinished(place).await?;
         }
         Ok(())

@@ -115,6 +115,11 @@ impl Place {
         format!("{}{}.{finish}", self.prefix(FINISHED), self.below_mark())
     }
 
+    /// Whether it lies below a staged folder.
+    pub(super) fn is_below(&self) -> bool {
+        self.below.is_some()
+    }
+
     fn below_mark(&self) -> String {
         self.below.as_ref().map(|hash| format!("-{hash}")).unwrap_or_default()
     }

@@ -95,7 +95,15 @@ impl Objects for BlobFiles {
     }
 
     fn list(&self, cursor: Option<String>) -> BoxFuture<'_, Result<ObjectPage, StorageError>> {
-        Box::pin(self.files.finished(cursor))
+        Box::pin(async move {
+            let mut page = self.files.finished(cursor).await?;
+            // Those go by themselves.
+            let condemned = self.condemned.keys();
+            page.objects.retain(|object| {
+                Finished::of_tag(&object.tag).is_none_or(|it| !condemned.contains(&it.key()))
+            });
+            Ok(page)
+        })
     }
 
     fn remove(&self, tag: &Tag) -> BoxFuture<'_, Result<(), StorageError>> {

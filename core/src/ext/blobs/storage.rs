@@ -8,7 +8,7 @@ use moonsail_sdk::BoxFuture;
 use super::draft::Draft;
 use super::names::{Finished, Place, SYNCED};
 use super::read::ObjectFile;
-use super::{BlobFiles, Files, Fresh, has_size};
+use super::{BlobFiles, Files, has_size};
 use crate::storage::{
     Applied, DiskOp, Durability, Entry, FileStorage, Objects, ReadFile, StageFile, StagePath,
     Staged, StorageError, Tag,
@@ -30,7 +30,9 @@ impl Files {
         let finished = Finished::of_key(key, size)
             .ok_or_else(|| StorageError::Internal(format!("{key} is no key of a file")))?;
         if !at.0.contains('/') {
-            self.handed_over(&at, &finished);
+            self.handed_over(&at, Some(&finished), false);
+        } else if let Some(folder) = self.fresh().get_mut(at.key()) {
+            folder.filled = true;
         }
         Ok(Staged { at, size, tag: finished.tag() })
     }
@@ -41,8 +43,7 @@ impl Files {
             Some(at) => at,
             None => {
                 let at = StagePath(Place::new()?.id);
-                let folder = Fresh { at: at.clone(), finished: None };
-                self.fresh().insert(at.0.clone(), folder);
+                self.handed_over(&at, None, false);
                 at
             }
         };
@@ -129,14 +130,15 @@ impl BlobFiles {
 
     fn published(&self, stage: &StagePath) {
         let fresh = self.files.fresh().remove(stage.key());
-        let at = fresh.map_or_else(|| stage.clone(), |fresh| fresh.at);
-        let Ok(place) = Place::of(&at) else { return };
-        if place.version.is_none() {
+        let Ok(place) = Place::of(stage) else { return };
+        // Of what an earlier process has finished it is not known.
+        if !fresh.as_ref().map_or(place.version.is_some(), |fresh| fresh.leftovers) {
             return;
         }
         let files = Arc::clone(&self.files);
+        let finished = fresh.and_then(|fresh| fresh.finished);
         tokio::spawn(async move {
-            if let Err(error) = files.forget_written(&place).await {
+            if let Err(error) = files.forget_written(&place, finished.as_ref()).await {
                 tracing::debug!(id = place.id, %error, "notes of a finished upload stay for now");
             }
         });
@@ -144,9 +146,18 @@ impl BlobFiles {
 }
 
 impl Files {
-    /// Removes what a file that is finished and published has left of its time as a draft. Its
-    /// upload is closed, so there is nothing to abort.
-    async fn forget_written(&self, place: &Place) -> Result<(), StorageError> {
+    /// Removes what a file that is finished and published has left of its time as a draft: notes,
+    /// pieces, and objects that it was before, if it is known which one it is. Its upload is closed,
+    /// so there is nothing to abort.
+    async fn forget_written(
+        &self,
+        place: &Place,
+        finished: Option<&Finished>,
+    ) -> Result<(), StorageError> {
+        let first = place.finished("0");
+        if finished.is_some_and(|finished| finished.key() != first) {
+            self.store.delete(&first).await?;
+        }
         self.delete_all(&place.prefix(super::PIECES)).await?;
         self.delete_all(&place.prefix(SYNCED)).await
     }
