@@ -119,8 +119,7 @@ impl Files {
 
     /// The finished file at a place, if this process has finished it.
     fn finished_at(&self, at: &StagePath) -> Option<Finished> {
-        let fresh = self.fresh().get(at.key()).filter(|fresh| fresh.at == *at)?.finished.clone();
-        fresh
+        self.fresh().get(at.key()).filter(|fresh| fresh.at == *at)?.finished.clone()
     }
 
     /// Refuses what no object can be as long as.
