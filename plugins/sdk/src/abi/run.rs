@@ -5,9 +5,9 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -16,12 +16,93 @@ use super::convert::size_of;
 use super::token::Token;
 use super::{CODE_INTERNAL, Done, Op};
 
-/// A task that the other side may cancel.
+/// A call that the other side may cancel.
 #[repr(C)]
 struct Running {
     head: Op,
     cancelled: Arc<AtomicBool>,
-    task: AbortHandle,
+    call: Arc<Call>,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A call, and the waker of its first poll. It goes to the runtime when it can go on and not before:
+/// what waits for one thing alone wakes a worker once.
+struct Call {
+    state: Mutex<State>,
+    aborted: AtomicBool,
+    runtime: Handle,
+}
+
+enum State {
+    /// It is in its first poll.
+    Polled,
+    /// In which it was woken; or it is on its way to the runtime.
+    Woken,
+    /// It waits.
+    Waiting(Task),
+    /// It is the runtime's.
+    Spawned(AbortHandle),
+}
+
+impl Call {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands it to the runtime if it waits.
+    fn go_on(&self) {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Woken) {
+            State::Polled | State::Woken => {}
+            State::Waiting(task) => {
+                drop(state);
+                self.spawn(task);
+            }
+            spawned @ State::Spawned(_) => *state = spawned,
+        }
+    }
+
+    /// The first poll is over, and it has to wait.
+    fn wait(&self, task: Task) {
+        let mut state = self.state();
+        match *state {
+            State::Woken => {
+                drop(state);
+                self.spawn(task);
+            }
+            _ => *state = State::Waiting(task),
+        }
+    }
+
+    /// Not under the lock: a runtime that has ended drops the task, which may lead back here.
+    fn spawn(&self, task: Task) {
+        let task = self.runtime.spawn(task).abort_handle();
+        *self.state() = State::Spawned(task.clone());
+        if self.aborted.load(Ordering::SeqCst) {
+            task.abort();
+        }
+    }
+
+    /// Ends it, on a thread of the runtime: what it drops may take long.
+    fn abort(&self) {
+        self.aborted.store(true, Ordering::SeqCst);
+        self.go_on();
+        if let State::Spawned(task) = &*self.state() {
+            task.abort();
+        }
+    }
+}
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.go_on();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.go_on();
+    }
 }
 
 /// Polls `work` once on the caller's thread, where an answer that is ready costs a fraction of a
@@ -34,7 +115,7 @@ pub(crate) fn run<T: Send + 'static>(
 ) -> *mut Op {
     let token = Token::new(done);
     let cancelled = token.cancelled();
-    let mut task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+    let mut task: Task = Box::pin(async move {
         match guarded(work).await {
             Ok(value) => answer(value, token),
             Err(panic) => {
@@ -43,16 +124,21 @@ pub(crate) fn run<T: Send + 'static>(
         }
     });
     let _entered = runtime.enter();
-    let first = AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    let call = Arc::new(Call {
+        state: Mutex::new(State::Polled),
+        aborted: AtomicBool::new(false),
+        runtime: runtime.clone(),
+    });
+    let waker = Waker::from(Arc::clone(&call));
+    let first = AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker)));
     match catch_unwind(first) {
-        Ok(Poll::Pending) => {}
+        Ok(Poll::Pending) => call.wait(task),
         // In the second case `answer` panicked, and its token has answered.
         Ok(Poll::Ready(())) | Err(_) => return ptr::null_mut(),
     }
-    let task = runtime.spawn(task).abort_handle();
     let head =
         Op { size: size_of::<Op>(), reserved: 0, cancel: Some(cancel), release: Some(release) };
-    Box::into_raw(Box::new(Running { head, cancelled, task })).cast()
+    Box::into_raw(Box::new(Running { head, cancelled, call })).cast()
 }
 
 /// The result of `work`, or what it panicked with.
@@ -81,7 +167,7 @@ unsafe extern "C" fn cancel(op: *mut Op) {
     // SAFETY: the caller gives back what `run` gave it, and has not released it yet.
     let running = unsafe { &*op.cast::<Running>() };
     running.cancelled.store(true, Ordering::Relaxed);
-    running.task.abort();
+    shielded((), || running.call.abort());
 }
 
 unsafe extern "C" fn release(op: *mut Op) {
