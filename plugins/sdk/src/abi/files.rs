@@ -174,7 +174,8 @@ pub struct FilesTable {
             done: Done,
         ) -> *mut Op,
     >,
-    /// Writes at an offset. No value. `data` goes over to the plugin.
+    /// Writes at an offset. `data` goes over to the plugin. Gives a [`Str`], the place of the file if
+    /// that is another one now; or no value.
     pub stage_write: Option<
         unsafe extern "C" fn(
             this: *mut c_void,
@@ -185,7 +186,7 @@ pub struct FilesTable {
             done: Done,
         ) -> *mut Op,
     >,
-    /// Makes what was written durable. No value.
+    /// Makes what was written durable. Gives a [`Str`] or no value, as `stage_write` does.
     pub stage_sync: Option<
         unsafe extern "C" fn(
             this: *mut c_void,

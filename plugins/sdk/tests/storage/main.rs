@@ -107,3 +107,17 @@ async fn tags_are_compared_by_the_plugin() {
     assert!(odd.files.is_same(&tag("a1"), &tag("a2")));
     assert!(!odd.files.is_same(&tag("a1"), &tag("b1")));
 }
+
+#[tokio::test]
+async fn a_stage_file_may_tell_a_new_place_with_each_write_and_sync() {
+    let odd = odd::Odd::new();
+    let mut stage = odd.files.begin_stage(None).await.unwrap();
+    let key = stage.at().0;
+    odd.control.version.store(1, std::sync::atomic::Ordering::SeqCst);
+    stage.write_at(0, "x".into()).await.unwrap();
+    assert_eq!(stage.at().0, format!("{key}@1"));
+    odd.control.version.store(2, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(stage.at().0, format!("{key}@1"), "not yet");
+    stage.sync().await.unwrap();
+    assert_eq!(stage.at().0, format!("{key}@2"));
+}

@@ -34,6 +34,8 @@ pub(crate) struct Control {
     pub(crate) alive: Arc<AtomicUsize>,
     pub(crate) memory: MemoryStorage,
     pub(crate) seen: Mutex<Vec<Seen>>,
+    /// Stands behind the places of stage files, unless it is 0.
+    pub(crate) version: AtomicUsize,
     pub(crate) heard: tokio::sync::Notify,
 }
 
@@ -303,7 +305,10 @@ struct OddStage(Box<dyn StageFile>, Arc<Control>, Alive);
 
 impl StageFile for OddStage {
     fn at(&self) -> StagePath {
-        self.0.at()
+        match self.1.version.load(Ordering::SeqCst) {
+            0 => self.0.at(),
+            version => StagePath(format!("{}@{version}", self.0.at().0)),
+        }
     }
 
     fn write_at(&mut self, offset: u64, data: Bytes) -> Answer<'_, ()> {

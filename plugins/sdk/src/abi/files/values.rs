@@ -76,7 +76,7 @@ pub struct FileStage {
     pub reserved: u32,
     /// The handle.
     pub stage: *mut c_void,
-    /// Its place, for a later `reopen_stage`.
+    /// Its place, for a later `reopen_stage`, until a write or a sync tells another.
     pub at: Str,
 }
 

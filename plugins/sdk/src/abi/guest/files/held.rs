@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::{Provider, values};
 use crate::abi::convert::size_of;
-use crate::abi::guest::handles::{borrow, give, length, refused, release, unit};
+use crate::abi::guest::handles::{borrow, give, length, refused, release, text};
 use crate::abi::guest::offers::begin;
 use crate::abi::token::Token;
 use crate::abi::{
@@ -106,12 +106,12 @@ pub(super) unsafe extern "C" fn stage_write(
         let prepare = |_: Arc<Provider>, _| {
             Ok(async move {
                 match stage.file.lock().await.as_mut() {
-                    Some(file) => file.write_at(offset, data).await,
+                    Some(file) => file.write_at(offset, data).await.map(|()| file.at().0),
                     None => over(),
                 }
             })
         };
-        begin(this, call, done, prepare, unit)
+        begin(this, call, done, prepare, text)
     }
 }
 
@@ -127,12 +127,12 @@ pub(super) unsafe extern "C" fn stage_sync(
         let prepare = |_: Arc<Provider>, _| {
             Ok(async move {
                 match stage.file.lock().await.as_mut() {
-                    Some(file) => file.sync().await,
+                    Some(file) => file.sync().await.map(|()| file.at().0),
                     None => over(),
                 }
             })
         };
-        begin(this, call, done, prepare, unit)
+        begin(this, call, done, prepare, text)
     }
 }
 

@@ -110,6 +110,21 @@ impl PluginStage {
     }
 }
 
+impl PluginStage {
+    /// Waits for a call that may tell where the file is from now on.
+    fn moved(
+        &mut self,
+        asked: BoxFuture<'static, Result<Option<StagePath>, StorageError>>,
+    ) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async {
+            if let Some(at) = asked.await? {
+                self.at = at;
+            }
+            Ok(())
+        })
+    }
+}
+
 impl StageFile for PluginStage {
     fn at(&self) -> StagePath {
         self.at.clone()
@@ -118,19 +133,28 @@ impl StageFile for PluginStage {
     fn write_at(&mut self, offset: u64, data: Bytes) -> BoxFuture<'_, Result<(), StorageError>> {
         let FilesTable { this, stage_write, .. } = *self.files.table();
         let (keep, handle) = (Arc::clone(&self.held), self.held.handle());
-        self.files.0.storage(Span::Data, keep, stage_write, succeeded, |write, info, done| {
-            // SAFETY: `keep` holds the handle; the buffer goes over.
-            unsafe { write(this, info, handle, offset, Buf::of(data), done) }
-        })
+        let asked = self.files.0.storage(
+            Span::Data,
+            keep,
+            stage_write,
+            read::place,
+            |write, info, done| {
+                // SAFETY: `keep` holds the handle; the buffer goes over.
+                unsafe { write(this, info, handle, offset, Buf::of(data), done) }
+            },
+        );
+        self.moved(asked)
     }
 
     fn sync(&mut self) -> BoxFuture<'_, Result<(), StorageError>> {
         let FilesTable { this, stage_sync, .. } = *self.files.table();
         let (keep, handle) = (Arc::clone(&self.held), self.held.handle());
-        self.files.0.storage(Span::Whole, keep, stage_sync, succeeded, |sync, info, done| {
-            // SAFETY: `keep` holds the handle.
-            unsafe { sync(this, info, handle, done) }
-        })
+        let asked =
+            self.files.0.storage(Span::Whole, keep, stage_sync, read::place, |sync, info, done| {
+                // SAFETY: `keep` holds the handle.
+                unsafe { sync(this, info, handle, done) }
+            });
+        self.moved(asked)
     }
 
     fn read_at(&mut self, offset: u64, len: usize) -> BoxFuture<'_, Result<Bytes, StorageError>> {

@@ -2,7 +2,7 @@
 
 use crate::abi::ask::{Failure, failure, succeeded};
 use crate::abi::convert::{Malformed, read_struct, size_of};
-use crate::abi::host::storage::error;
+use crate::abi::host::storage::{error, text};
 use crate::abi::{
     CODE_INTERNAL, CODE_NOT_FOUND, CODE_OK, CODE_READ_ONLY, FILE_HINT_MEMBER, FILE_HINT_UNWATCHED,
     FILE_IMPOSSIBLE, FILE_KIND_FILE, FILE_KIND_FOLDER, FILE_KIND_NONE, FILE_LINK, FILE_NOT_NFC,
@@ -68,6 +68,15 @@ pub(super) fn staged(outcome: &Outcome) -> Result<Staged, Failure> {
         }
         Ok(Staged { at, size: staged.bytes, tag: Tag(staged.tag.owned()?) })
     }
+}
+
+/// The new place of a stage file, if it has one.
+pub(super) fn place(outcome: &Outcome) -> Result<Option<StagePath>, Failure> {
+    succeeded(outcome)?;
+    if outcome.value.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(StagePath(text(outcome)?)))
 }
 
 pub(super) fn stage_keys(outcome: &Outcome) -> Result<Vec<(StagePath, u64)>, Failure> {
