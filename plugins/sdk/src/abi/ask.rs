@@ -3,17 +3,16 @@
 //! The other side gets a number, not a pointer. So an answer that comes twice, or after nobody waits
 //! any more, finds nothing, and does no harm.
 
-use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::convert::{Malformed, read_struct, size_of};
+use super::waiting::Waiting;
 use super::{
     CODE_INTERNAL, CODE_OK, CODE_TIMEOUT, CODE_UNSUPPORTED, CallInfo, Done, Op, Outcome, Str,
 };
@@ -53,44 +52,22 @@ impl From<Malformed> for Failure {
 
 type Taker = Box<dyn FnOnce(Option<&Outcome>) + Send>;
 
-/// Calls that wait for their answer, by number.
-struct Waiting {
-    next: AtomicU64,
-    shelves: [Mutex<HashMap<u64, Taker>>; 16],
-    strays: AtomicUsize,
-}
-
-static WAITING: LazyLock<Waiting> = LazyLock::new(|| Waiting {
-    next: AtomicU64::new(1),
-    shelves: std::array::from_fn(|_| Mutex::default()),
-    strays: AtomicUsize::new(0),
-});
-
-impl Waiting {
-    fn shelf(&self, number: u64) -> MutexGuard<'_, HashMap<u64, Taker>> {
-        let shelf = &self.shelves[(number % 16) as usize];
-        // Nothing panics while it is held.
-        shelf.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Calls that wait for their answer.
+static WAITING: LazyLock<Waiting<Taker>> = LazyLock::new(Waiting::new);
 
 /// Answers that came twice, or to nobody's question. For tests and metrics.
 pub fn strays() -> usize {
-    WAITING.strays.load(Ordering::Relaxed)
+    WAITING.strays()
 }
 
 /// Calls that were begun and not answered yet.
 pub fn unanswered() -> usize {
-    (0..16).map(|number| WAITING.shelf(number).len()).sum()
+    WAITING.len()
 }
 
 unsafe extern "C" fn complete(ctx: *mut c_void, outcome: *const Outcome) {
     let number = ctx as usize as u64;
-    let taker = WAITING.shelf(number).remove(&number);
-    let Some(taker) = taker else {
-        WAITING.strays.fetch_add(1, Ordering::Relaxed);
-        return;
-    };
+    let Some(taker) = WAITING.called(number) else { return };
     // SAFETY: rule 4: the other side keeps it alive until this returns.
     let outcome = unsafe { read_struct::<Outcome>(outcome.cast()) };
     // A reader that panics has dropped its sender, which says that there is no answer.
@@ -142,8 +119,7 @@ pub(crate) fn ask<T: Send + 'static>(
         let _gone = answer.send(result);
         drop(keep);
     };
-    let number = WAITING.next.fetch_add(1, Ordering::Relaxed);
-    WAITING.shelf(number).insert(number, Box::new(taker));
+    let number = WAITING.put(Box::new(taker));
     let done = Done { ctx: number as usize as *mut c_void, complete: Some(complete) };
     let mut begun = Begun(start(done), false);
     Box::pin(async move {
@@ -168,11 +144,9 @@ pub(crate) fn ask_now<T: Send + 'static>(
         let result = outcome.ok_or_else(|| Malformed::Missing.into()).and_then(read);
         let _gone = answer.send(result);
     };
-    let number = WAITING.next.fetch_add(1, Ordering::Relaxed);
-    WAITING.shelf(number).insert(number, Box::new(taker));
+    let number = WAITING.put(Box::new(taker));
     start(Done { ctx: number as usize as *mut c_void, complete: Some(complete) });
-    let late = WAITING.shelf(number).remove(&number);
-    drop(late);
+    drop(WAITING.take(number));
     let none = || Failure::new(CODE_INTERNAL, "it did not answer before it returned");
     answered.try_recv().unwrap_or_else(|_| Err(none()))
 }

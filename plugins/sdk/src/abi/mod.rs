@@ -42,9 +42,12 @@ mod http;
 mod preview;
 mod run;
 mod services;
+mod slot;
 mod stream;
+mod sync;
 mod token;
 mod values;
+mod waiting;
 
 pub use ask::{Failure, strays, unanswered};
 pub use auth::*;

@@ -2,7 +2,7 @@
 //! them pulls.
 
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::ask::{Failure, ask, succeeded};
 use super::convert::{Malformed, read_struct, size_of};
 use super::run::{forget, run, shielded};
+use super::slot::{Found, Slot};
 use super::token::Token;
 use super::{Buf, CODE_CANCELLED, CODE_INTERNAL, CODE_TOO_LARGE, Done, Grows, Outcome};
 use crate::BoxFuture;
@@ -46,55 +47,29 @@ struct Given {
 }
 
 struct State {
-    place: Mutex<Place>,
+    slot: Slot<Box<dyn ByteStream>, StreamError>,
     closed: Notify,
 }
 
-/// Where the stream is.
-enum Place {
-    Here(Box<dyn ByteStream>),
-    /// With the task that waits for its next piece.
-    Away,
-    /// Nobody can ask it any more: it has ended, failed, or is closed.
-    Over(Result<(), StreamError>),
-}
-
 impl State {
-    fn place(&self) -> MutexGuard<'_, Place> {
-        // Nothing panics while it is held.
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn next(&self) -> Result<Option<Bytes>, StreamError> {
-        let mut stream = {
-            let mut place = self.place();
-            match std::mem::replace(&mut *place, Place::Away) {
-                Place::Here(stream) => stream,
-                // Dropped by the task that has it.
-                Place::Away => {
-                    return Err(StreamError::Failed(
-                        "it is asked already, or has panicked".to_owned(),
-                    ));
-                }
-                Place::Over(result) => {
-                    *place = Place::Over(result.clone());
-                    return result.map(|()| None);
-                }
-            }
+        let mut stream = match self.slot.take() {
+            Found::Stream(stream) => stream,
+            // Or lost by a panic of its own.
+            Found::Nothing => return Err(StreamError::Failed("it is asked already".to_owned())),
+            Found::Over(result) => return result.map(|()| None),
         };
         let piece = tokio::select! {
             biased;
             () = self.closed.notified() => Err(StreamError::Cut),
             piece = stream.next() => piece,
         };
-        let mut place = self.place();
-        if matches!(*place, Place::Away) {
-            *place = match &piece {
-                Ok(Some(_)) => Place::Here(stream),
-                Ok(None) => Place::Over(Ok(())),
-                Err(error) => Place::Over(Err(error.clone())),
-            };
-        }
+        let over = match &piece {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(Ok(())),
+            Err(error) => Some(Err(error.clone())),
+        };
+        drop(self.slot.put(stream, over));
         piece
     }
 }
@@ -103,7 +78,7 @@ impl State {
 pub(crate) fn give(stream: Box<dyn ByteStream>) -> *mut Stream {
     let head =
         Stream { size: size_of::<Stream>(), reserved: 0, next: Some(next), close: Some(close) };
-    let state = State { place: Mutex::new(Place::Here(stream)), closed: Notify::new() };
+    let state = State { slot: Slot::new(stream), closed: Notify::new() };
     let given = Given { head, runtime: Handle::current(), state: Arc::new(state) };
     Box::into_raw(Box::new(given)).cast()
 }
@@ -149,11 +124,11 @@ unsafe extern "C" fn close(stream: *mut Stream) {
     // SAFETY: the other side gives back what it was given, once.
     let given = unsafe { Box::from_raw(stream.cast::<Given>()) };
     shielded((), move || {
-        let before = std::mem::replace(&mut *given.state.place(), Place::Over(Ok(())));
+        let stream = given.state.slot.close();
         given.state.closed.notify_one();
         // What holds timers and sockets of the runtime looks for it when it is dropped.
         let _entered = given.runtime.enter();
-        drop(before);
+        drop(stream);
     });
 }
 
