@@ -2,31 +2,54 @@
 
 use std::sync::Arc;
 
-use moonsail_sdk::events::EventSink;
-use moonsail_sdk::http::HttpApp;
-use moonsail_sdk::preview::Previewer;
-
 use super::rooms::Rooms;
 use super::{House, settings};
 use crate::config::Settings;
+use crate::ext::Extensions;
+use crate::ext::plugin::Plugins;
 use crate::feed::{Feed, FeedMetrics};
+use crate::hooks::HookSource;
 use crate::http::Handler;
 use crate::store::StoreError;
 
-/// Extensions with the names of their instances, each list in the order of `server.toml`.
-#[derive(Clone, Default)]
-pub struct Guests {
-    /// Who hears of changes (`moonsail.events/1`).
-    pub sinks: Vec<(String, Arc<dyn EventSink>)>,
-    /// Who answers requests (`moonsail.http/1`).
-    pub apps: Vec<(String, Arc<dyn HttpApp>)>,
-    /// Who makes previews (`moonsail.preview/1`).
-    pub previewers: Vec<(String, Arc<dyn Previewer>)>,
-    /// Instances that are configured and not there now: their places in the feed are kept.
-    pub absent: Vec<String>,
+/// Adds what the plugins offer, in the order of `server.toml`, behind what is there.
+pub(super) fn welcome(plugins: &Plugins, settings: &Settings, extensions: &mut Extensions) {
+    for slot in plugins.slots() {
+        let name = slot.name().to_owned();
+        if slot.offers("hooks") {
+            let hooks = Arc::clone(slot) as _;
+            extensions.hooks.push(HookSource { name: name.clone(), hooks, on_error: None });
+        }
+        if slot.offers("capabilities") {
+            extensions.capabilities.push((name.clone(), Arc::clone(slot) as _));
+        }
+        if slot.offers("events") {
+            extensions.sinks.push((name.clone(), Arc::clone(slot) as _));
+        }
+        if slot.offers("http") {
+            extensions.apps.push((name.clone(), Arc::clone(slot) as _));
+        }
+        if slot.offers("preview") {
+            extensions.previewers.push((name.clone(), Arc::clone(slot) as _));
+        }
+    }
+    let missing = settings.plugin.iter().filter(|plugin| plugins.find(&plugin.name).is_none());
+    extensions.absent.extend(missing.map(|plugin| plugin.name.clone()));
 }
 
 impl House {
+    /// Asks plugins that were loaded anew what they are interested in.
+    pub(super) fn plugins_changed(&self) {
+        self.auth.forget_logins();
+        self.capabilities.replace(self.extensions.capabilities.clone());
+        if let Err(error) = self.bus.replace(&self.extensions.hooks) {
+            tracing::error!(%error, "the hooks stay as they were");
+        }
+        if let Err(error) = self.apps.set(self.extensions.apps.clone()) {
+            tracing::error!(%error, "the routes stay as they were");
+        }
+    }
+
     /// Begins to tell sinks of changes, and to forget old ones. To be stopped before the house is
     /// closed.
     ///
@@ -37,7 +60,7 @@ impl House {
         settings: &Settings,
         metrics: &FeedMetrics,
     ) -> Result<Feed, StoreError> {
-        let (sinks, absent) = (self.guests.sinks.clone(), self.guests.absent.clone());
+        let (sinks, absent) = (self.extensions.sinks.clone(), self.extensions.absent.clone());
         let (settings, clock) = (settings::feed(settings), self.clock.clone());
         Feed::start(Arc::clone(&self.store), sinks, absent, settings, clock, metrics).await
     }

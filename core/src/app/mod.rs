@@ -45,7 +45,6 @@ use crate::tree::Tree;
 use settings::CapabilityFacts;
 
 pub use folder::{DataFolder, FolderError};
-pub use guests::Guests;
 pub use providers::{OpenProviders, Providers};
 pub use reload::Reloaded;
 pub use restore::{Restoration, RestoreError, restore};
@@ -127,6 +126,7 @@ pub enum StartError {
     #[error(transparent)]
     Plugin(#[from] PluginError),
     /// An extension wants routes that it cannot have.
+    #[error(transparent)]
     Route(#[from] BadRoute),
     /// The operating system refused.
     #[error("{0}")]
@@ -165,7 +165,7 @@ pub struct House {
     /// Free bytes below which nothing new is taken.
     min_free: Arc<AtomicU64>,
     publisher: Arc<Publisher>,
-    guests: Guests,
+    extensions: Extensions,
     clock: Clock,
     // Last, so that the lock is let go when all else is gone.
     folder: DataFolder,
@@ -187,16 +187,17 @@ impl House {
     /// [`StartError`].
     pub async fn open_with(
         settings: &Settings,
-        extensions: Extensions,
+        mut extensions: Extensions,
     ) -> Result<Self, StartError> {
-        let bus = Bus::of(&extensions.hooks)?;
-        bus.set_patience(settings.hooks.timeout);
         let folder = DataFolder::open(&settings.data_dir)?;
         folder.refuse_unfinished()?;
         let clock = Clock::system();
         lost_index::prepare(&folder, &clock)?;
         let store = open_index(&folder, settings, &clock)?;
         let plugins = open_plugins(&folder, settings, &store).await?;
+        guests::welcome(&plugins, settings, &mut extensions);
+        let bus = Bus::of(&extensions.hooks)?;
+        bus.set_patience(settings.hooks.timeout);
         let data = open_storage(&folder)?;
         let provided = storages::provided(&plugins);
         let opened = storages::open(settings, data, &provided, &store, folder.path()).await?;
@@ -225,7 +226,7 @@ impl House {
         let auth = open_auth(settings, &plugins, &store, &clock)?.asking(bus.clone());
         let auth = Arc::new(auth);
         let capabilities = CapabilityChain::new(bus.clone(), clock.clone());
-        capabilities.replace(extensions.capabilities);
+        capabilities.replace(extensions.capabilities.clone());
         let outside_metrics = OutsideMetrics::default();
         let keeper = Keeper::new(
             content.clone(),
@@ -235,8 +236,8 @@ impl House {
         );
         content.set_freshness(Arc::new(keeper.clone()));
         let apps = Arc::new(Mounts::default());
-        apps.set(guests.apps.clone())?;
-        let previews = Previews::new(guests.previewers.clone(), settings::previews(settings));
+        apps.set(extensions.apps.clone())?;
+        let previews = Previews::new(extensions.previewers.clone(), settings::previews(settings));
         let min_free = Arc::new(AtomicU64::new(settings.storage.min_free_bytes));
         Ok(Self {
             store,
@@ -255,7 +256,7 @@ impl House {
             mounts: opened.rules,
             min_free,
             publisher,
-            guests,
+            extensions,
             clock,
             folder,
         })
@@ -336,7 +337,7 @@ async fn open_plugins(
     store: &Arc<dyn Store>,
 ) -> Result<Arc<Plugins>, StartError> {
     let run = folder.path().join("plugins");
-    let plugins = Plugins::load(&settings.plugin, settings.plugins, &run, store);
+    let plugins = Plugins::load(&settings.plugin, settings.plugins, &run, Some(store));
     Ok(Arc::new(plugins.await?))
 }
 

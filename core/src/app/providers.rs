@@ -29,7 +29,7 @@ impl OpenProviders {
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {
         // Nobody can guess it, and put something else there first.
         let run = std::env::temp_dir().join(format!("moonsail-ask-{}", random_token(22)));
-        let plugins = Plugins::load(&settings.plugin, settings.plugins, &run).await?;
+        let plugins = Plugins::load(&settings.plugin, settings.plugins, &run, None).await?;
         let mut opened = Self { providers: Providers::new(), plugins };
         for provider in &settings.auth.chain {
             match open(settings, &opened.plugins, provider) {

@@ -51,7 +51,9 @@ impl Live {
         let Reloaded { settings, changes } = reloaded;
         house.min_free.store(settings.storage.min_free_bytes, Relaxed);
         house.auth.set_default_quota(settings.storage.default_quota);
-        house.plugins.follow(&settings.plugin).await;
+        if house.plugins.follow(&settings.plugin).await {
+            house.plugins_changed();
+        }
         house.bus.set_patience(settings.hooks.timeout);
         house.capabilities.forget();
         house.ocs.store(Arc::new(super::settings::capability_facts(&settings)));

@@ -201,6 +201,7 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
                 ),
                 Err(error) => tracing::warn!(%error, "objects of no file stay for now"),
             }
+        }
     }));
     tasks.spawn(certs.watch(CERTIFICATES));
     tasks.spawn(house.keeper.clone().run());

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moonsail_sdk::BoxFuture;
+use moonsail_sdk::blobs::BlobStorage;
 use moonsail_storage_local::LocalStorage;
 
 use super::StartError;
 use crate::config::{Settings, StorageName, nearest};
 use crate::content::{Opener, Storages};
 use crate::dav::MountRule;
+use crate::ext::blobs::{BlobFiles, BlobSettings};
+use crate::ext::plugin::Plugins;
 use crate::ids::Uid;
 use crate::storage::{FileStorage, StorageError, StorageNo};
 use crate::store::{self, Store};
@@ -20,6 +23,23 @@ use crate::tree::{Mount, Tree};
 
 /// Storages that plugins have, by the names of the plugins.
 pub(super) type Provided = BTreeMap<String, Arc<dyn FileStorage>>;
+
+/// The storages of the plugins: those of files as they are, those of objects with files laid over them.
+pub(super) fn provided(plugins: &Plugins) -> Provided {
+    let mut provided = Provided::new();
+    for slot in plugins.slots() {
+        let storage: Arc<dyn FileStorage> = match (slot.offers("files"), slot.offers("blobs")) {
+            (true, _) => Arc::clone(slot) as _,
+            (false, true) => {
+                let objects: Arc<dyn BlobStorage> = Arc::clone(slot) as _;
+                Arc::new(BlobFiles::new(objects, BlobSettings::default()))
+            }
+            (false, false) => continue,
+        };
+        provided.insert(slot.name().to_owned(), storage);
+    }
+    provided
+}
 
 /// What the configuration makes of storages.
 pub(super) struct Opened {
@@ -66,7 +86,10 @@ pub(super) async fn open(
                 Box::new(LocalFolder::new(folder.clone(), read_only.then_some(scratch)))
             }
             StorageName::Plugin(plugin) => match provided.get(plugin) {
-                Some(storage) => Box::new(Ready(Arc::clone(storage))),
+                Some(storage) => Box::new(Ready {
+                    storage: Arc::clone(storage),
+                    installation: store.installation().instance.0.clone(),
+                }),
                 None => return Err(no_such_storage(&name, plugin, provided)),
             },
         };
@@ -112,13 +135,22 @@ pub(super) async fn plant(tree: &Tree, opened: &Opened) -> Result<(), StartError
     Ok(())
 }
 
-/// A storage that is there already.
-struct Ready(Arc<dyn FileStorage>);
+/// The storage of a plugin. One of objects is claimed before it is used: what another index has there
+/// would be swept.
+struct Ready {
+    storage: Arc<dyn FileStorage>,
+    installation: String,
+}
 
 impl Opener for Ready {
     fn open(&self) -> BoxFuture<'static, Result<Arc<dyn FileStorage>, StorageError>> {
-        let storage = Arc::clone(&self.0);
-        Box::pin(async { Ok(storage) })
+        let (storage, installation) = (Arc::clone(&self.storage), self.installation.clone());
+        Box::pin(async move {
+            if let Some(objects) = storage.objects() {
+                objects.claim(&installation).await?;
+            }
+            Ok(storage)
+        })
     }
 }
 

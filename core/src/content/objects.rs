@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Content, ContentError};
-use crate::storage::{DiskOp, Object, Objects};
+use crate::storage::{DiskOp, Object, Objects, StorageNo};
 use crate::store;
 
 /// What a sweep has done.
@@ -25,27 +25,44 @@ pub struct Swept {
 }
 
 impl Content {
-    /// Makes a storage of objects this index's, before anything is removed there. Call at start.
+    /// Makes the data folder's own storage this index's, if it is one of objects, before anything is
+    /// removed there. Call at start. Others are claimed when they are opened.
     ///
     /// # Errors
     /// [`ContentError::Storage`] if it is another's.
     pub async fn claim_objects(&self) -> Result<(), ContentError> {
-        let Some(objects) = self.storage.objects() else { return Ok(()) };
+        let data = self.storages.view(StorageNo::DATA);
+        let Some(objects) = data.objects() else { return Ok(()) };
         Ok(objects.claim(&self.store.installation().instance.0).await?)
     }
 
-    /// Removes the objects that nothing has and that are older than `grace`, of a storage of objects.
+    /// Removes the objects that nothing has and that are older than `grace`, of all storages of
+    /// objects that are there.
     ///
     /// # Errors
-    /// [`ContentError`] if the index or the listing cannot be read. What cannot be removed is counted.
+    /// [`ContentError`] if the index or a listing cannot be read. What cannot be removed is counted.
     pub async fn sweep_objects(&self, grace: Duration) -> Result<Swept, ContentError> {
         let mut swept = Swept::default();
-        let Some(objects) = self.storage.objects() else { return Ok(swept) };
+        for (no, storage) in self.storages.of_objects().await {
+            if let Some(objects) = storage.objects() {
+                self.sweep_one(no, objects, grace, &mut swept).await?;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_one(
+        &self,
+        no: StorageNo,
+        objects: &dyn Objects,
+        grace: Duration,
+        swept: &mut Swept,
+    ) -> Result<(), ContentError> {
         let mut cursor = None;
         loop {
             let page = objects.list(cursor).await?;
             swept.seen += page.objects.len() as u64;
-            for orphan in self.orphans(page.objects, grace.as_secs()).await? {
+            for orphan in self.orphans(no, page.objects, grace.as_secs()).await? {
                 match objects.remove(&orphan.tag).await {
                     Ok(()) => {
                         swept.removed += 1;
@@ -63,12 +80,13 @@ impl Content {
             }
         }
         objects.tidy(grace.as_secs()).await?;
-        Ok(swept)
+        Ok(())
     }
 
-    /// Of these objects, which are at least so many seconds old and nothing has.
+    /// Of these objects of a storage, which are at least so many seconds old and nothing has.
     pub(super) async fn orphans(
         &self,
+        no: StorageNo,
         objects: Vec<Object>,
         least_age: u64,
     ) -> Result<Vec<Object>, ContentError> {
@@ -87,7 +105,7 @@ impl Content {
             let staged: HashSet<String> = staged.map(|at| at.key().to_owned()).collect();
             let mut orphans = Vec::new();
             for object in old {
-                let used = staged.contains(object.key.key())
+                let used = staged.contains(no.join_stage(object.key.clone()).key())
                     || !tx.nodes_tagged(&object.tag, 1)?.is_empty();
                 if !used {
                     orphans.push(object);
@@ -96,10 +114,5 @@ impl Content {
             Ok(orphans)
         })
         .await
-    }
-
-    /// The storage's objects, if it is one of them.
-    pub(super) fn objects(&self) -> Option<&dyn Objects> {
-        self.storage.objects()
     }
 }

@@ -151,7 +151,7 @@ impl Content {
     /// # Errors
     /// [`ContentError::Storage`].
     pub async fn stat(&self, disk_path: &str) -> Result<Option<Entry>, ContentError> {
-        if self.objects().is_some() {
+        if self.storages.has_objects(StorageNo::of(disk_path)).await {
             return Ok(None);
         }
         Ok(self.storage.stat(disk_path).await?)

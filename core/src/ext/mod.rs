@@ -18,6 +18,9 @@ pub mod plugin;
 use std::sync::Arc;
 
 use moonsail_sdk::capabilities::DynCapabilityProvider;
+use moonsail_sdk::events::EventSink;
+use moonsail_sdk::http::HttpApp;
+use moonsail_sdk::preview::Previewer;
 
 use crate::hooks::HookSource;
 
@@ -28,4 +31,12 @@ pub struct Extensions {
     pub hooks: Vec<HookSource>,
     /// `moonsail.capabilities/1`, with the names of the instances.
     pub capabilities: Vec<(String, Arc<dyn DynCapabilityProvider>)>,
+    /// Who hears of changes (`moonsail.events/1`).
+    pub sinks: Vec<(String, Arc<dyn EventSink>)>,
+    /// Who answers requests (`moonsail.http/1`).
+    pub apps: Vec<(String, Arc<dyn HttpApp>)>,
+    /// Who makes previews (`moonsail.preview/1`).
+    pub previewers: Vec<(String, Arc<dyn Previewer>)>,
+    /// Instances that are configured and not there now: their places in the feed are kept.
+    pub absent: Vec<String>,
 }

@@ -10,8 +10,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use moonsail::app::Guests;
 use moonsail::config::Settings;
+use moonsail::ext::Extensions;
 use moonsail_events_webhook::{SIGNATURE, TIMESTAMP, Webhook, WebhookConfig, signature};
 use moonsail_sdk::events::EventSink;
 use serde_json::Value;
@@ -72,7 +72,7 @@ async fn receiver(status: u16) -> Receiver {
 }
 
 impl Receiver {
-    fn guests(&self) -> Guests {
+    fn guests(&self) -> Extensions {
         let webhook = Webhook::new(WebhookConfig {
             url: self.url.clone(),
             secret: SECRET.to_owned(),
@@ -81,7 +81,7 @@ impl Receiver {
             allow_http: false,
         });
         let webhook: Arc<dyn EventSink> = Arc::new(webhook.unwrap());
-        Guests { sinks: vec![("hook".to_owned(), webhook)], ..Guests::default() }
+        Extensions { sinks: vec![("hook".to_owned(), webhook)], ..Extensions::default() }
     }
 
     fn answer(&self, status: u16) {

@@ -9,9 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use moonsail::app::{Guests, House};
+use moonsail::app::House;
 use moonsail::auth::{NewToken, NewUser};
 use moonsail::config::Settings;
+use moonsail::ext::Extensions;
 use moonsail::feed::{Feed, FeedMetrics};
 use moonsail::http::{Handler, HttpLimits, HttpOrigins, Metrics, Pipeline};
 use moonsail::ids::Uid;
@@ -50,7 +51,7 @@ impl Answer {
 }
 
 /// Opens the house over `folder`, and makes alice and an administrator the first time.
-pub(crate) async fn open(folder: &Path, guests: Guests, settings: Settings) -> Open {
+pub(crate) async fn open(folder: &Path, guests: Extensions, settings: Settings) -> Open {
     let settings = Settings { data_dir: folder.join("data"), ..settings };
     let house = House::open_with(&settings, guests).await.unwrap();
     let feed = house.follow(&settings, &FeedMetrics::default()).await.unwrap();

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
-use moonsail::app::Guests;
 use moonsail::config::Settings;
+use moonsail::ext::Extensions;
 use moonsail_sdk::BoxFuture;
 use moonsail_sdk::preview::{NoPicture, Picture, Previewer, Types, Wanted};
 use moonsail_sdk::stream::{ByteStream, collect};
@@ -51,7 +51,8 @@ async fn bed() -> (tempfile::TempDir, Open, Arc<AtomicUsize>) {
     let painter = Painter::default();
     let asked = Arc::clone(&painter.asked);
     let painter: Arc<dyn Previewer> = Arc::new(painter);
-    let guests = Guests { previewers: vec![("painter".to_owned(), painter)], ..Guests::default() };
+    let guests =
+        Extensions { previewers: vec![("painter".to_owned(), painter)], ..Extensions::default() };
     let mut settings = Settings::default();
     settings.previews.timeout = Duration::from_millis(300);
     settings.previews.max_side = 100;

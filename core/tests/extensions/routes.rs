@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
-use moonsail::app::Guests;
 use moonsail::config::Settings;
+use moonsail::ext::Extensions;
 use moonsail::wire::{Body, BodyError, BodySource};
 use moonsail_http_hello::{Hello, HelloConfig};
 use moonsail_sdk::BoxFuture;
@@ -129,12 +129,12 @@ fn hello() -> Arc<dyn HttpApp> {
     Arc::new(Hello::new("hello", HelloConfig { greeting: "Ahoy".to_owned() }))
 }
 
-fn guests() -> (Guests, Arc<AtomicBool>) {
+fn guests() -> (Extensions, Arc<AtomicBool>) {
     let odd = Odd::default();
     let dropped = Arc::clone(&odd.dropped);
     let odd: Arc<dyn HttpApp> = Arc::new(odd);
     let apps = vec![("hello".to_owned(), hello()), ("odd".to_owned(), odd)];
-    (Guests { apps, ..Guests::default() }, dropped)
+    (Extensions { apps, ..Extensions::default() }, dropped)
 }
 
 async fn bed() -> (tempfile::TempDir, Open) {

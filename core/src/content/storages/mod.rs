@@ -88,6 +88,26 @@ impl Storages {
         Ok(self.storage(no).await?.changes_outside())
     }
 
+    /// Whether the storage is there and one of objects, whose names the index alone has.
+    pub async fn has_objects(&self, no: StorageNo) -> bool {
+        self.storage(no).await.is_ok_and(|storage| storage.objects().is_some())
+    }
+
+    /// The storages of objects that are there.
+    pub(super) async fn of_objects(&self) -> Vec<(StorageNo, Arc<dyn FileStorage>)> {
+        let numbers =
+            std::iter::once(StorageNo::DATA).chain(self.others.iter().map(|slot| slot.no));
+        let mut found = Vec::new();
+        for no in numbers {
+            if let Ok(storage) = self.storage(no).await
+                && storage.objects().is_some()
+            {
+                found.push((no, storage));
+            }
+        }
+        found
+    }
+
     async fn storage(&self, no: StorageNo) -> Result<Arc<dyn FileStorage>, StorageError> {
         match no {
             StorageNo::DATA => Ok(Arc::clone(&self.data)),

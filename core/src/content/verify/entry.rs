@@ -61,7 +61,7 @@ impl Run<'_> {
                 }
             }
         }
-        if self.has_objects() {
+        if self.has_objects {
             return self.look_at_object(node, path).await;
         }
         let entry = match self.content.storage.stat(path).await {

@@ -114,7 +114,7 @@ impl Run<'_> {
             let look = store::read(&self.content.store, move |tx| look_at(tx, id)).await?;
             let Some(look) = look else { return Ok(None) };
             let path = look.located.home.disk_path(&look.located.path);
-            if self.has_objects() {
+            if self.has_objects {
                 return Ok(Some((look, Vec::new())));
             }
             match self.content.storage.list(&path).await {
@@ -137,7 +137,7 @@ impl Run<'_> {
         folder: &str,
         folders: &mut Vec<NodeId>,
     ) -> Result<(), ContentError> {
-        if self.has_objects() {
+        if self.has_objects {
             return self.member_as_object(node, folders).await;
         }
         let mut good = entry.is_some_and(|entry| matches(node, entry));

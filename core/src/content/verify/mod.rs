@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::{Content, ContentError};
-use crate::storage::Tag;
+use crate::storage::{StorageNo, Tag};
 use crate::store::nodes::Home;
 use crate::store::{self, StoreError};
 
@@ -88,6 +88,8 @@ struct Run<'a> {
     told: Instant,
     /// Whether decided changes do not get published; waiting for them is pointless then.
     stuck: bool,
+    /// Whether the home that is verified is on a storage of objects: the index alone has the names.
+    has_objects: bool,
 }
 
 impl Content {
@@ -99,7 +101,8 @@ impl Content {
     pub async fn verify(&self, findings: &mpsc::Sender<Finding>) -> Result<Progress, ContentError> {
         let progress = Progress::default();
         let told = Instant::now();
-        let mut run = Run { content: self, findings, progress, told, stuck: false };
+        let mut run =
+            Run { content: self, findings, progress, told, stuck: false, has_objects: false };
         run.all().await?;
         Ok(run.progress)
     }
@@ -125,12 +128,13 @@ impl Run<'_> {
         self.progress.bytes_in_all = bytes;
         for home in &homes {
             if self.is_there(home).await {
+                self.has_objects = self.content.storages().has_objects(home.storage()).await;
                 self.home(home).await?;
             }
         }
-        match self.has_objects() {
-            true => self.orphans().await?,
-            false => self.strangers_among_homes().await?,
+        self.orphans().await?;
+        if !self.content.storages().has_objects(StorageNo::DATA).await {
+            self.strangers_among_homes().await?;
         }
         self.unreachable_rows().await?;
         self.stage().await

@@ -12,11 +12,6 @@ use crate::store::nodes::Node;
 const ORPHAN_AGE: u64 = 3600;
 
 impl Run<'_> {
-    /// Whether the index alone has the names.
-    pub(super) fn has_objects(&self) -> bool {
-        self.content.objects().is_some()
-    }
-
     /// What is wrong with the object of a file. A folder has none.
     pub(super) async fn look_at_object(&mut self, node: &Node, path: &str) -> Option<Fault> {
         if node.is_folder() {
@@ -65,24 +60,28 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Objects that nothing has.
+    /// Objects that nothing has, of all storages of objects.
     pub(super) async fn orphans(&mut self) -> Result<(), ContentError> {
-        let Some(objects) = self.content.objects() else { return Ok(()) };
-        let (mut count, mut bytes, mut cursor) = (0_u64, 0_u64, None);
-        loop {
-            let page = objects.list(cursor).await?;
-            let orphans = self.content.orphans(page.objects, ORPHAN_AGE).await?;
-            count += orphans.len() as u64;
-            bytes += orphans.iter().map(|orphan| orphan.size).sum::<u64>();
-            cursor = page.next;
-            if cursor.is_none() || self.is_over() {
-                break;
+        for (no, storage) in self.content.storages().of_objects().await {
+            let Some(objects) = storage.objects() else { continue };
+            let (mut count, mut bytes, mut cursor) = (0_u64, 0_u64, None);
+            loop {
+                let page = objects.list(cursor).await?;
+                let orphans = self.content.orphans(no, page.objects, ORPHAN_AGE).await?;
+                count += orphans.len() as u64;
+                bytes += orphans.iter().map(|orphan| orphan.size).sum::<u64>();
+                cursor = page.next;
+                if cursor.is_none() || self.is_over() {
+                    break;
+                }
             }
-        }
-        if count > 0 {
-            let what = format!("{count} objects with {bytes} bytes belong to no file");
-            let remedy = "nothing is lost; the server removes them a day after they were written";
-            self.report("store", Fault::new(what, remedy)).await;
+            if count > 0 {
+                let what = format!("{count} objects with {bytes} bytes belong to no file");
+                let remedy =
+                    "nothing is lost; the server removes them a day after they were written";
+                let name = self.content.storages().name(no).to_owned();
+                self.report(name, Fault::new(what, remedy)).await;
+            }
         }
         Ok(())
     }

@@ -151,10 +151,13 @@ impl Shown {
     }
 }
 
+/// Help of a family, and its values by instance.
+type Family = (String, Vec<(String, f64)>);
+
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // One family for each name and kind, with the instances as labels.
-        let mut families: BTreeMap<(String, bool), (String, Vec<(String, f64)>)> = BTreeMap::new();
+        let mut families: BTreeMap<(String, bool), Family> = BTreeMap::new();
         for (instance, figures) in self.figures.lock().iter() {
             for one in figures {
                 let key = (one.name.clone(), one.kind == Figure::Counter);

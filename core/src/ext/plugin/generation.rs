@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moonsail_sdk::abi::host::{
-    CreateError, EntryFacts, Instance, PluginAuth, PluginCapabilities, PluginEvents, PluginHooks,
-    PluginHttp, PluginPreview,
+    CreateError, EntryFacts, Instance, PluginAuth, PluginBlobs, PluginCapabilities, PluginEvents,
+    PluginFiles, PluginHooks, PluginHttp, PluginPreview,
 };
 use moonsail_sdk::abi::{self, Failure};
 
@@ -21,8 +21,10 @@ const STOP: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a plugin can be: the word of `provides`, and the extension's id.
-pub(super) const EXTENSIONS: [(&str, &str); 6] = [
+pub(super) const EXTENSIONS: [(&str, &str); 8] = [
     ("auth", abi::EXTENSION_AUTH),
+    ("files", abi::EXTENSION_FILES),
+    ("blobs", abi::EXTENSION_BLOBS),
     ("capabilities", abi::EXTENSION_CAPABILITIES),
     ("hooks", abi::EXTENSION_HOOKS),
     ("events", abi::EXTENSION_EVENTS),
@@ -34,6 +36,8 @@ pub(super) const EXTENSIONS: [(&str, &str); 6] = [
 #[derive(Default)]
 pub(super) struct Offered {
     pub(super) auth: Option<PluginAuth>,
+    pub(super) files: Option<PluginFiles>,
+    pub(super) blobs: Option<PluginBlobs>,
     pub(super) capabilities: Option<PluginCapabilities>,
     pub(super) hooks: Option<PluginHooks>,
     pub(super) events: Option<PluginEvents>,
@@ -47,6 +51,8 @@ impl Offered {
         let wants = |word: &str| config.provides(word);
         Self {
             auth: PluginAuth::of(instance, timeout).filter(|_| wants("auth")),
+            files: PluginFiles::of(instance, timeout).filter(|_| wants("files")),
+            blobs: PluginBlobs::of(instance, timeout).filter(|_| wants("blobs")),
             capabilities: PluginCapabilities::of(instance, timeout)
                 .filter(|_| wants("capabilities")),
             hooks: PluginHooks::of(instance, timeout).filter(|_| wants("hooks")),

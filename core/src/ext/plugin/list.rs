@@ -33,8 +33,8 @@ pub struct Plugins {
     loaded: AtomicU64,
     /// One reload at a time.
     reloading: Mutex<()>,
-    /// The index, where plugins keep what they must remember.
-    store: Arc<dyn Store>,
+    /// The index, where plugins keep what they must remember; `None` outside of a house.
+    store: Option<Arc<dyn Store>>,
     figures: Figures,
     client: Arc<HttpClient>,
 }
@@ -73,7 +73,7 @@ impl Plugins {
         plugins: &[config::Plugin],
         rules: config::Plugins,
         run: &Path,
-        store: &Arc<dyn Store>,
+        store: Option<&Arc<dyn Store>>,
     ) -> Result<Self, PluginError> {
         file::clean(run);
         let mut all = Self {
@@ -82,7 +82,7 @@ impl Plugins {
             run: run.to_owned(),
             loaded: AtomicU64::new(0),
             reloading: Mutex::new(()),
-            store: Arc::clone(store),
+            store: store.cloned(),
             figures: Figures::default(),
             client: Arc::default(),
         };
@@ -109,10 +109,10 @@ impl Plugins {
         let services = Services {
             instance: plugin.name.clone(),
             metrics: Some(Arc::new(self.figures.of(&plugin.name))),
-            kv: Some(Arc::new(Kv {
-                instance: format!("plugin:{}", plugin.name).into(),
-                store: Arc::clone(&self.store),
-            })),
+            kv: self.store.as_ref().map(|store| {
+                let instance = format!("plugin:{}", plugin.name).into();
+                Arc::new(Kv { instance, store: Arc::clone(store) }) as _
+            }),
             http: Some(Arc::clone(&self.client) as _),
         };
         Generation::load(plugin, self.rules, number, &self.run, services).await
@@ -184,8 +184,10 @@ impl Plugins {
         Ok(state)
     }
 
-    /// Reloads those whose file or section has changed; what fails is logged, and stays as it was.
-    pub async fn follow(&self, plugins: &[config::Plugin]) {
+    /// Reloads those whose file or section has changed, and says whether there were any; what fails is
+    /// logged, and stays as it was.
+    pub async fn follow(&self, plugins: &[config::Plugin]) -> bool {
+        let mut changed = false;
         for plugin in plugins {
             let Some(old) = self.find(&plugin.name).and_then(|slot| slot.current()) else {
                 continue;
@@ -202,10 +204,14 @@ impl Plugins {
             if is_same {
                 continue;
             }
-            if let Err(error) = self.reload(&plugin.name, Some(plugin)).await {
-                tracing::error!(%error, "the copy of the plugin that is in use stays");
+            match self.reload(&plugin.name, Some(plugin)).await {
+                Ok(_) => changed = true,
+                Err(error) => {
+                    tracing::error!(%error, "the copy of the plugin that is in use stays");
+                }
             }
         }
+        changed
     }
 
     /// Stops all of them and removes their copies with the folder, for a process that ends now.

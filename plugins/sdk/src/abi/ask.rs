@@ -154,8 +154,7 @@ pub(crate) fn ask_now<T: Send + 'static>(
 /// Begins a call in whose answer nobody is interested, and which is not cancelled. `keep` lives until
 /// it has been answered.
 pub(crate) fn tell(keep: impl Send + 'static, start: impl FnOnce(Done) -> *mut Op) {
-    let number = WAITING.next.fetch_add(1, Ordering::Relaxed);
-    WAITING.shelf(number).insert(number, Box::new(move |_| drop(keep)));
+    let number = WAITING.put(Box::new(move |_| drop(keep)));
     let done = Done { ctx: number as usize as *mut c_void, complete: Some(complete) };
     drop(Begun(start(done), true));
 }

@@ -4,6 +4,8 @@
 //! file) keeps it as well.
 
 mod auth;
+mod blobs;
+mod files;
 mod others;
 
 use std::sync::Arc;
