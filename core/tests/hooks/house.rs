@@ -125,7 +125,7 @@ impl Bed {
         let settings = Settings { data_dir, ..Settings::default() };
         let ear = Arc::new(Ear::default());
         let hooks = HookSource { name: "ear".to_owned(), hooks: ear.clone(), on_error };
-        let extensions = Extensions { hooks: vec![hooks], capabilities };
+        let extensions = Extensions { hooks: vec![hooks], capabilities, ..Extensions::default() };
         let house = Arc::new(House::open_with(&settings, extensions).await.unwrap());
         let alice = NewUser {
             uid: "alice".to_owned(),
