@@ -85,7 +85,7 @@ pub fn plugin(package: &str) -> Result<PathBuf> {
     if let Some(path) = built.get(package) {
         return Ok(path.clone());
     }
-    let made = build(package, &["--lib"])?;
+    let made = build(package, &["--lib", "--examples"])?;
     let path = made.into_iter().next_back();
     let path = path.with_context(|| format!("cargo built no library of {package}"))?;
     built.insert(package.to_owned(), path.clone());

@@ -211,6 +211,3 @@ fn version(meta: &std::fs::Metadata) -> Version {
         ctime: (meta.ctime(), meta.ctime_nsec()),
     }
 }
-
-#[cfg(not(feature = "static"))]
-moonsail_sdk::export_plugin!(AuthFilePlugin);

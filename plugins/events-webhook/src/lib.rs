@@ -13,10 +13,12 @@
 mod config;
 mod sign;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use moonsail_sdk::BoxFuture;
+use moonsail_sdk::abi::guest::{Host, Offers, Plugin, PluginError};
 use moonsail_sdk::events::{Delivered, Event, EventSink};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
@@ -97,6 +99,18 @@ impl Webhook {
         let wait = wait.and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(0);
         tracing::warn!(status = status.as_u16(), "events were not taken");
         Delivered::RetryAfter(Duration::from_secs(wait))
+    }
+}
+
+impl Plugin for Webhook {
+    type Config = WebhookConfig;
+
+    fn create(config: WebhookConfig, _: Host) -> Result<Self, PluginError> {
+        Ok(Self::new(config)?)
+    }
+
+    fn offer(self: &Arc<Self>, offers: &mut Offers) {
+        offers.events(Arc::clone(self));
     }
 }
 

@@ -6,7 +6,10 @@
 //! | `POST /apps/<name>/echo`             | users     | the body back, while it comes |
 //! | `GET /ocs/v2.php/apps/<name>/me`     | users     | who asks, in the envelope that clients expect |
 
+use std::sync::Arc;
+
 use moonsail_sdk::BoxFuture;
+use moonsail_sdk::abi::guest::{Host, Offers, Plugin, PluginError};
 use moonsail_sdk::http::{Access, Answer, Call, Head, HttpApp, HttpError, Route};
 use moonsail_sdk::stream::ByteStream;
 use serde::Deserialize;
@@ -52,6 +55,20 @@ impl Hello {
         )
     }
 }
+
+impl Plugin for Hello {
+    type Config = HelloConfig;
+
+    fn create(config: HelloConfig, host: Host) -> Result<Self, PluginError> {
+        Ok(Self::new(host.instance_name(), config))
+    }
+
+    fn offer(self: &Arc<Self>, offers: &mut Offers) {
+        offers.http(Arc::clone(self));
+    }
+}
+
+moonsail_sdk::export_plugin!(Hello);
 
 impl HttpApp for Hello {
     fn routes(&self) -> Vec<Route> {

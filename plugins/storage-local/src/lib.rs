@@ -236,6 +236,3 @@ impl FileStorage for LocalStorage {
         self.job(|areas| live::free_space(areas).map(Some))
     }
 }
-
-#[cfg(not(feature = "static"))]
-moonsail_sdk::export_plugin!(LocalPlugin);

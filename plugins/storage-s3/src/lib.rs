@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryFutureExt;
 use moonsail_sdk::BoxFuture;
+use moonsail_sdk::abi::guest::{Host, Offers, Plugin, PluginError};
 use moonsail_sdk::blobs::{
     BlobAbilities, BlobEntry, BlobInfo, BlobPage, BlobReader, BlobStorage, BlobWriter, check_key,
 };
@@ -203,6 +204,20 @@ fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or_default()
 }
+
+impl Plugin for S3Blobs {
+    type Config = S3Config;
+
+    fn create(config: S3Config, _: Host) -> Result<Self, PluginError> {
+        Ok(Self::open(&config)?)
+    }
+
+    fn offer(self: &Arc<Self>, offers: &mut Offers) {
+        offers.blobs(Arc::clone(self));
+    }
+}
+
+moonsail_sdk::export_plugin!(S3Blobs);
 
 impl BlobStorage for S3Blobs {
     fn abilities(&self) -> BlobAbilities {

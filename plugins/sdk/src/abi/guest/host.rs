@@ -23,6 +23,7 @@ pub struct Host(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     table: HostTable,
+    instance: String,
 }
 
 // SAFETY: rule 3: all functions of the table may be called from any thread.
@@ -42,15 +43,20 @@ unsafe impl<T> Sync for Shared<T> {}
 impl Host {
     /// # Safety
     /// `table` points to a host's table, which outlives every clone.
-    pub(super) unsafe fn new(table: *const HostTable) -> Result<Self, Malformed> {
+    pub(super) unsafe fn new(table: *const HostTable, instance: &str) -> Result<Self, Malformed> {
         // SAFETY: as the caller promises.
         let table = unsafe { read_struct::<HostTable>(table.cast()) }?;
-        Ok(Self(Arc::new(Inner { table })))
+        Ok(Self(Arc::new(Inner { table, instance: instance.to_owned() })))
     }
 
     /// Whether both are one host.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Name of this instance of the plugin in `server.toml`.
+    pub fn instance_name(&self) -> &str {
+        &self.0.instance
     }
 
     /// Name of the server.

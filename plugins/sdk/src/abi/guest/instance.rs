@@ -144,9 +144,9 @@ pub unsafe extern "C" fn create<P: Plugin>(
 ) -> *mut PluginTable {
     let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         // SAFETY: as the caller promises.
-        let host = unsafe { Host::new(host) }?;
-        // SAFETY: the same.
         let (name, config) = unsafe { (instance_name.text()?, config_json.text()?) };
+        // SAFETY: the same.
+        let host = unsafe { Host::new(host, name) }?;
         make::<P>(host, name, config)
     }));
     let text = match made {
