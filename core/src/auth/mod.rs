@@ -217,7 +217,7 @@ impl Auth {
         let now = self.clock.millis();
         let blocked = self.failures.blocked(&address, now);
         if let Some(retry_after) = blocked.or_else(|| self.blocks.left(&address, now)) {
-            return Err(throttled(caller, login, retry_after));
+            return Err(throttle::throttled(caller, login, retry_after));
         }
         let key = login_cache::LoginCache::key(&self.keys, login, password.reveal(), caller.ip);
         if let Some(known) = self.known_login(&key, login) {
@@ -235,7 +235,7 @@ impl Auth {
             .failures
             .count_settled(&[address, account], &self.clock)
             .await
-            .map_err(|retry_after| throttled(caller, login, retry_after))?;
+            .map_err(|retry_after| throttle::throttled(caller, login, retry_after))?;
         let began = self.logins.known.begin();
         let checked = self.check_password(caller, login, password, before).await;
         let forgiven = match &checked {
@@ -391,11 +391,6 @@ impl Auth {
         let oldest = before(self.settings.session_lifetime);
         Ok(store::write(&self.store, move |tx| tx.remove_stale_logins(flows, idle, oldest)).await?)
     }
-}
-
-fn throttled(caller: &Caller, login: &str, retry_after: Duration) -> AuthError {
-    audit!(&By::caller(caller, login), "login throttled", ?retry_after);
-    AuthError::Throttled { retry_after }
 }
 
 #[cfg(test)]

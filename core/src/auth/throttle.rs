@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::keyed::{Keys, Mac};
+use super::{AuthError, By, Caller, audit};
 use crate::clock::Clock;
 
 /// How many keys are remembered; the quietest are forgotten first.
@@ -198,6 +199,12 @@ impl Throttle {
             }
         }
     }
+}
+
+/// A refusal of somebody who has tried too often, noted.
+pub(super) fn throttled(caller: &Caller, login: &str, retry_after: Duration) -> AuthError {
+    audit!(&By::caller(caller, login), "login throttled", ?retry_after);
+    AuthError::Throttled { retry_after }
 }
 
 #[cfg(test)]

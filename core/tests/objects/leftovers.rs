@@ -84,7 +84,7 @@ async fn a_removed_folder_is_swept_a_day_later() {
     // Until its rows are swept, a removed folder counts as one that may come back.
     house.sweep_rows().await;
     let problems = house.verify().await;
-    assert_eq!(problems, ["store 2 objects with 600000 bytes belong to no file"]);
+    assert_eq!(problems, ["builtin:local 2 objects with 600000 bytes belong to no file"]);
     let swept = house.content().sweep_objects(DAY).await.unwrap();
     assert_eq!((swept.removed, swept.removed_bytes, swept.refused), (2, 600_000, 0));
     for name in ["copy/a", "copy/b", "stays"] {

@@ -33,11 +33,17 @@
 /* Id of `moonsail_auth_table`. */
 #define MOONSAIL_EXTENSION_AUTH "moonsail.auth/1"
 
+/* Id of `moonsail_blobs_table`. */
+#define MOONSAIL_EXTENSION_BLOBS "moonsail.blobs/1"
+
 /* Id of `moonsail_capabilities_table`. */
 #define MOONSAIL_EXTENSION_CAPABILITIES "moonsail.capabilities/1"
 
 /* Id of `moonsail_events_table`. */
 #define MOONSAIL_EXTENSION_EVENTS "moonsail.events/1"
+
+/* Id of `moonsail_files_table`. */
+#define MOONSAIL_EXTENSION_FILES "moonsail.files/1"
 
 /* Id of `moonsail_hooks_table`. */
 #define MOONSAIL_EXTENSION_HOOKS "moonsail.hooks/1"
@@ -60,6 +66,11 @@
 /* Id of `moonsail_http_table`. */
 #define MOONSAIL_HOST_HTTP "moonsail.host.http/1"
 
+
+/**
+ * Flag of `moonsail_blobs_table`: `copy` moves no bytes through the server.
+ */
+#define MOONSAIL_BLOBS_SERVER_COPY 1
 
 /**
  * It worked; `value` is what the function says.
@@ -589,6 +600,314 @@ typedef struct moonsail_auth_table {
 } moonsail_auth_table;
 
 /**
+ * What a store knows about an object.
+ */
+typedef struct moonsail_blob_info {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * Bytes.
+   */
+  uint64_t bytes;
+  /**
+   * When it was committed, in Unix seconds by the store's clock.
+   */
+  int64_t modified;
+  /**
+   * The store's own mark of these bytes; may be empty.
+   */
+  struct moonsail_str tag;
+} moonsail_blob_info;
+
+/**
+ * An object being written. Released with `writer_release`.
+ */
+typedef struct moonsail_blob_begun {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * The handle.
+   */
+  void *writer;
+} moonsail_blob_begun;
+
+/**
+ * An object being read. Released with `reader_release`.
+ */
+typedef struct moonsail_blob_opened {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * The handle.
+   */
+  void *reader;
+  /**
+   * The whole object.
+   */
+  const struct moonsail_blob_info *info;
+} moonsail_blob_opened;
+
+/**
+ * An object in a listing.
+ */
+typedef struct moonsail_blob_entry {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * Its key.
+   */
+  struct moonsail_str key;
+  /**
+   * The rest.
+   */
+  const struct moonsail_blob_info *info;
+} moonsail_blob_entry;
+
+/**
+ * A page of a listing.
+ */
+typedef struct moonsail_blob_page {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * `moonsail_blob_entry`s in the order of their keys' bytes.
+   */
+  struct moonsail_list entries;
+  /**
+   * The cursor of the next page; none at the end.
+   */
+  struct moonsail_str next;
+} moonsail_blob_page;
+
+/**
+ * Owned bytes. Who holds it calls `release(owner)` exactly once, from any thread.
+ */
+typedef struct moonsail_buf {
+  /**
+   * First byte; may be null if `len` is 0.
+   */
+  const uint8_t *ptr;
+  /**
+   * Bytes.
+   */
+  size_t len;
+  /**
+   * For `release` alone.
+   */
+  void *owner;
+  /**
+   * Frees it; null if there is nothing to free.
+   */
+  void (*release)(void *owner);
+} moonsail_buf;
+
+/**
+ * A store of objects. `get` may be missing, and the `multipart_` functions, of which all are offered
+ * or none.
+ */
+typedef struct moonsail_blobs_table {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * `BLOBS_` flags.
+   */
+  uint32_t flags;
+  /**
+   * First argument of its functions.
+   */
+  void *self;
+  /**
+   * Fewest bytes of a part that is not the last of its object.
+   */
+  uint64_t part_min;
+  /**
+   * Most bytes of a part.
+   */
+  uint64_t part_max;
+  /**
+   * Most parts of an object; their numbers go from 1 to this.
+   */
+  uint32_t parts_max;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * Most bytes of an object.
+   */
+  uint64_t object_max;
+  /**
+   * Writes a small object: gives a `moonsail_blob_info`. `data` goes over to the plugin.
+   */
+  struct moonsail_op *(*put)(void *self,
+                             const struct moonsail_call_info *call,
+                             struct moonsail_str key,
+                             struct moonsail_buf data,
+                             struct moonsail_done done);
+  /**
+   * Starts an object: gives a `moonsail_blob_begun`.
+   */
+  struct moonsail_op *(*begin)(void *self,
+                               const struct moonsail_call_info *call,
+                               struct moonsail_str key,
+                               struct moonsail_done done);
+  /**
+   * Opens `len` bytes at `offset`, fewer if the object ends before: gives a `moonsail_blob_opened`.
+   */
+  struct moonsail_op *(*open)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str key,
+                              uint64_t offset,
+                              uint64_t len,
+                              struct moonsail_done done);
+  /**
+   * Gives a `moonsail_blob_info`, or `MOONSAIL_CODE_NOT_FOUND` if the store was asked and has no such object.
+   */
+  struct moonsail_op *(*head)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str key,
+                              struct moonsail_done done);
+  /**
+   * Makes `to` an object with the bytes of `from`: gives its `moonsail_blob_info`.
+   */
+  struct moonsail_op *(*copy)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str from,
+                              struct moonsail_str to,
+                              struct moonsail_done done);
+  /**
+   * Removes an object. No value; success if there is none.
+   */
+  struct moonsail_op *(*remove)(void *self,
+                                const struct moonsail_call_info *call,
+                                struct moonsail_str key,
+                                struct moonsail_done done);
+  /**
+   * Gives a `moonsail_blob_page`. `cursor` is none for the first.
+   */
+  struct moonsail_op *(*list)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str prefix,
+                              struct moonsail_str cursor,
+                              struct moonsail_done done);
+  /**
+   * Takes the next bytes. No value. `data` goes over to the plugin.
+   */
+  struct moonsail_op *(*writer_write)(void *self,
+                                      const struct moonsail_call_info *call,
+                                      void *writer,
+                                      struct moonsail_buf data,
+                                      struct moonsail_done done);
+  /**
+   * Makes what was written the object: gives its `moonsail_blob_info`. The last call but
+   * `writer_release`.
+   */
+  struct moonsail_op *(*writer_commit)(void *self,
+                                       const struct moonsail_call_info *call,
+                                       void *writer,
+                                       struct moonsail_done done);
+  /**
+   * Gives up; nothing is left after the answer. No value. The last call but `writer_release`.
+   */
+  struct moonsail_op *(*writer_abort)(void *self,
+                                      const struct moonsail_call_info *call,
+                                      void *writer,
+                                      struct moonsail_done done);
+  /**
+   * Lets go of the handle, and gives up what was not committed.
+   */
+  void (*writer_release)(void *self, void *writer);
+  /**
+   * Gives the next bytes as a `PieceAt`: at least one and at most `max`, and none
+   * at the end of the range. `offset` is counted from the beginning of the object.
+   */
+  struct moonsail_op *(*reader_next)(void *self,
+                                     const struct moonsail_call_info *call,
+                                     void *reader,
+                                     uint64_t max,
+                                     struct moonsail_done done);
+  /**
+   * Closes a reader.
+   */
+  void (*reader_release)(void *self, void *reader);
+  /**
+   * The same as `open` in one piece: gives a `PieceAt`.
+   */
+  struct moonsail_op *(*get)(void *self,
+                             const struct moonsail_call_info *call,
+                             struct moonsail_str key,
+                             uint64_t offset,
+                             uint64_t len,
+                             struct moonsail_done done);
+  /**
+   * Starts an object in parts: gives a `moonsail_str`, the upload's name.
+   */
+  struct moonsail_op *(*multipart_begin)(void *self,
+                                         const struct moonsail_call_info *call,
+                                         struct moonsail_str key,
+                                         struct moonsail_done done);
+  /**
+   * Puts a part: gives a `moonsail_str`, its mark. `data` goes over to the plugin.
+   */
+  struct moonsail_op *(*multipart_put)(void *self,
+                                       const struct moonsail_call_info *call,
+                                       struct moonsail_str key,
+                                       struct moonsail_str upload,
+                                       uint32_t number,
+                                       struct moonsail_buf data,
+                                       struct moonsail_done done);
+  /**
+   * Joins parts: gives a `moonsail_blob_info`.
+   */
+  struct moonsail_op *(*multipart_finish)(void *self,
+                                          const struct moonsail_call_info *call,
+                                          struct moonsail_str key,
+                                          struct moonsail_str upload,
+                                          struct moonsail_str_list marks,
+                                          struct moonsail_done done);
+  /**
+   * Gives an upload up. No value; success if there is none.
+   */
+  struct moonsail_op *(*multipart_abort)(void *self,
+                                         const struct moonsail_call_info *call,
+                                         struct moonsail_str key,
+                                         struct moonsail_str upload,
+                                         struct moonsail_done done);
+} moonsail_blobs_table;
+
+/**
  * What a provider learns of the user who asks.
  */
 typedef struct moonsail_user_view {
@@ -774,28 +1093,6 @@ typedef struct moonsail_host_table {
 } moonsail_host_table;
 
 /**
- * Owned bytes. Who holds it calls `release(owner)` exactly once, from any thread.
- */
-typedef struct moonsail_buf {
-  /**
-   * First byte; may be null if `len` is 0.
-   */
-  const uint8_t *ptr;
-  /**
-   * Bytes.
-   */
-  size_t len;
-  /**
-   * For `release` alone.
-   */
-  void *owner;
-  /**
-   * Frees it; null if there is nothing to free.
-   */
-  void (*release)(void *owner);
-} moonsail_buf;
-
-/**
  * The exported **data** symbol `moonsail_plugin_entry_v1`. The host reads `magic`, `size` and
  * `abi_major` before anything else, and nothing else unless they fit.
  */
@@ -951,6 +1248,240 @@ typedef struct moonsail_events_table {
                                  struct moonsail_list events,
                                  struct moonsail_done done);
 } moonsail_events_table;
+
+/**
+ * A storage of files. From `survey` on to `free_space` functions may be missing; `watch` needs
+ * `watch_next` and `watch_release`.
+ */
+typedef struct moonsail_files_table {
+  /**
+   * Size of this struct.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * First argument of its functions.
+   */
+  void *self;
+  /**
+   * Writes a small file to the stage: gives `FileStaged`. `data` goes over to the plugin.
+   * If the answer comes when nobody waits any more, the host discards the file.
+   */
+  struct moonsail_op *(*put_small)(void *self,
+                                   const struct moonsail_call_info *call,
+                                   struct moonsail_buf data,
+                                   int64_t mtime,
+                                   uint32_t durability,
+                                   struct moonsail_done done);
+  /**
+   * Gives a `FileStage` that is empty. `size_hint` may be `FILE_NO_SIZE`.
+   */
+  struct moonsail_op *(*begin_stage)(void *self,
+                                     const struct moonsail_call_info *call,
+                                     uint64_t size_hint,
+                                     struct moonsail_done done);
+  /**
+   * Gives a `FileStage` that was kept.
+   */
+  struct moonsail_op *(*reopen_stage)(void *self,
+                                      const struct moonsail_call_info *call,
+                                      struct moonsail_str at,
+                                      struct moonsail_done done);
+  /**
+   * Makes a folder in the stage: gives `FileStaged`. A new key if `at` is none.
+   */
+  struct moonsail_op *(*stage_folder)(void *self,
+                                      const struct moonsail_call_info *call,
+                                      struct moonsail_str at,
+                                      struct moonsail_done done);
+  /**
+   * Copies a live file into the stage: gives `FileStaged`. Under a new key if `to` is none.
+   */
+  struct moonsail_op *(*stage_copy)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    struct moonsail_str path,
+                                    struct moonsail_str tag,
+                                    struct moonsail_str to,
+                                    uint32_t durability,
+                                    struct moonsail_done done);
+  /**
+   * Copies a staged file: gives `FileStaged`.
+   */
+  struct moonsail_op *(*stage_copy_staged)(void *self,
+                                           const struct moonsail_call_info *call,
+                                           struct moonsail_str from,
+                                           struct moonsail_str to,
+                                           uint32_t durability,
+                                           struct moonsail_done done);
+  /**
+   * Removes a stage entry with all below it. No value; success if it is not there.
+   */
+  struct moonsail_op *(*discard)(void *self,
+                                 const struct moonsail_call_info *call,
+                                 struct moonsail_str at,
+                                 struct moonsail_done done);
+  /**
+   * Gives `FileStageKeys`.
+   */
+  struct moonsail_op *(*list_stage)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    struct moonsail_done done);
+  /**
+   * Opens a live file: gives `FileOpened`, or `MOONSAIL_CODE_CONFLICT` if its tag is another.
+   */
+  struct moonsail_op *(*open)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str path,
+                              struct moonsail_str tag,
+                              struct moonsail_done done);
+  /**
+   * Opens a staged file: gives `FileOpened`.
+   */
+  struct moonsail_op *(*open_staged)(void *self,
+                                     const struct moonsail_call_info *call,
+                                     struct moonsail_str at,
+                                     struct moonsail_done done);
+  /**
+   * Carries out `FileOp`s in order: gives `FileResults`.
+   */
+  struct moonsail_op *(*apply)(void *self,
+                               const struct moonsail_call_info *call,
+                               struct moonsail_list ops,
+                               struct moonsail_done done);
+  /**
+   * Makes the applied changes of these paths durable. No value.
+   */
+  struct moonsail_op *(*sync)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str_list paths,
+                              struct moonsail_done done);
+  /**
+   * Gives a `FileEntry`, or `MOONSAIL_CODE_NOT_FOUND` if neither file nor folder is there.
+   */
+  struct moonsail_op *(*stat)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str path,
+                              struct moonsail_done done);
+  /**
+   * Gives a `FileListing` without what is unusable.
+   */
+  struct moonsail_op *(*list)(void *self,
+                              const struct moonsail_call_info *call,
+                              struct moonsail_str path,
+                              struct moonsail_done done);
+  /**
+   * Writes at an offset. `data` goes over to the plugin. Gives a `moonsail_str`, the place of the file if
+   * that is another one now; or no value.
+   */
+  struct moonsail_op *(*stage_write)(void *self,
+                                     const struct moonsail_call_info *call,
+                                     void *stage,
+                                     uint64_t offset,
+                                     struct moonsail_buf data,
+                                     struct moonsail_done done);
+  /**
+   * Makes what was written durable. Gives a `moonsail_str` or no value, as `stage_write` does.
+   */
+  struct moonsail_op *(*stage_sync)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    void *stage,
+                                    struct moonsail_done done);
+  /**
+   * Reads back: gives a `PieceAt` of at most `len` bytes.
+   */
+  struct moonsail_op *(*stage_read)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    void *stage,
+                                    uint64_t offset,
+                                    uint64_t len,
+                                    struct moonsail_done done);
+  /**
+   * Finishes the file: gives `FileStaged`. The last call but `stage_release`, after which the
+   * file lies on, or is gone if this was cancelled. A file that was opened again is also left
+   * where it fails. If the answer comes when nobody waits any more, the host discards the file.
+   */
+  struct moonsail_op *(*stage_finish)(void *self,
+                                      const struct moonsail_call_info *call,
+                                      void *stage,
+                                      uint64_t bytes,
+                                      int64_t mtime,
+                                      uint32_t durability,
+                                      struct moonsail_done done);
+  /**
+   * Has `stage_release` leave the file as it is, to be opened again.
+   */
+  void (*stage_keep)(void *self, void *stage);
+  /**
+   * Lets go of the handle, and removes the file unless it was finished or is to be kept.
+   */
+  void (*stage_release)(void *self, void *stage);
+  /**
+   * Reads: gives a `PieceAt` of at most `len` bytes, fewer only at the end of the file.
+   */
+  struct moonsail_op *(*file_read)(void *self,
+                                   const struct moonsail_call_info *call,
+                                   void *file,
+                                   uint64_t offset,
+                                   uint64_t len,
+                                   struct moonsail_done done);
+  /**
+   * Closes a file.
+   */
+  void (*file_release)(void *self, void *file);
+  /**
+   * Gives a `FileListing` with what is unusable.
+   */
+  struct moonsail_op *(*survey)(void *self,
+                                const struct moonsail_call_info *call,
+                                struct moonsail_str path,
+                                struct moonsail_done done);
+  /**
+   * Gives `FileEntries`: what is at these names in a live folder.
+   */
+  struct moonsail_op *(*stat_members)(void *self,
+                                      const struct moonsail_call_info *call,
+                                      struct moonsail_str folder,
+                                      struct moonsail_str_list names,
+                                      struct moonsail_done done);
+  /**
+   * 1 if both tags are of one file or folder, written to or not; else 0. Answers at once.
+   */
+  uint32_t (*is_same)(void *self, struct moonsail_str one, struct moonsail_str other);
+  /**
+   * Whether operations can be carried out in a live folder: no value if so, else `MOONSAIL_CODE_READ_ONLY`.
+   */
+  struct moonsail_op *(*may_change)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    struct moonsail_str folder,
+                                    struct moonsail_done done);
+  /**
+   * Gives a `FileWatch`, or `MOONSAIL_CODE_UNSUPPORTED` if this storage cannot watch.
+   */
+  struct moonsail_op *(*watch)(void *self,
+                               const struct moonsail_call_info *call,
+                               struct moonsail_done done);
+  /**
+   * Gives `FileHints` as soon as there are any, however long that takes. What was seen before it
+   * is asked is told then. It is cancelled only before the release.
+   */
+  struct moonsail_op *(*watch_next)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    void *watch,
+                                    struct moonsail_done done);
+  /**
+   * Ends a watch.
+   */
+  void (*watch_release)(void *self, void *watch);
+  /**
+   * Gives `FileSpace`.
+   */
+  struct moonsail_op *(*free_space)(void *self,
+                                    const struct moonsail_call_info *call,
+                                    struct moonsail_done done);
+} moonsail_files_table;
 
 /**
  * Events that a plugin wants to be asked about.

@@ -24,6 +24,9 @@ struct Config {
     greeting: String,
     #[serde(default)]
     fail_start: bool,
+    /// It checks passwords and nothing else.
+    #[serde(default)]
+    plain: bool,
 }
 
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
@@ -84,7 +87,8 @@ fn alice() -> Identity {
 
 impl Authenticator for Sample {
     fn abilities(&self) -> Abilities {
-        Abilities { lookup: true, list: true, set_password: true, ..Abilities::default() }
+        let more = !self.config.plain;
+        Abilities { lookup: more, list: more, set_password: more, ..Abilities::default() }
     }
 
     async fn check_password(
@@ -206,7 +210,7 @@ async fn sample() -> TestHost {
 
 #[tokio::test]
 async fn an_authenticator_passes_its_suite_over_the_border() {
-    let host = sample().await;
+    let host = TestHost::start::<Sample>(r#"{"plain": true}"#).await.expect("it starts");
     let known = Known { login: "alice".to_owned(), password: "secret".to_owned() };
     auth_suite(&host.auth().unwrap(), &known).await;
 }
@@ -325,7 +329,7 @@ async fn a_configuration_that_does_not_fit_is_refused_in_words() {
     for (config, expected) in [
         (
             r#"{"greting": "x"}"#,
-            "greting: unknown field `greting`, expected `greeting` or `fail_start`",
+            "greting: unknown field `greting`, expected one of `greeting`, `fail_start`, `plain`",
         ),
         (r#"{"greeting": 1}"#, "greeting: invalid type: integer `1`, expected a string"),
         (r#"{"greeting": "refuse"}"#, "greeting: say something nicer"),

@@ -147,23 +147,23 @@ pub(crate) fn groups_have_members(bed: &impl Bed) {
         for name in ["alice", "bob"] {
             tx.insert_user(&user(name))?;
         }
-        for group in ["staff", "Extensions"] {
+        for group in ["staff", "Guests"] {
             assert!(tx.insert_group(group)?);
             assert!(!tx.insert_group(group)?);
             tx.set_member(group, &uid("bob"), true)?;
         }
         tx.set_member("staff", &uid("alice"), true)?;
         tx.set_member("staff", &uid("alice"), true)?;
-        tx.set_member("Extensions", &uid("alice"), false)
+        tx.set_member("Guests", &uid("alice"), false)
     });
-    assert_eq!(read(&store, |tx| tx.groups_of(&uid("bob"))), ["Extensions", "staff"]);
+    assert_eq!(read(&store, |tx| tx.groups_of(&uid("bob"))), ["Guests", "staff"]);
     assert_eq!(read(&store, |tx| tx.groups_of(&uid("alice"))), ["staff"]);
     let members = read(&store, |tx| tx.group_members("staff"));
     assert_eq!(members, Some(vec![uid("alice"), uid("bob")]));
     assert_eq!(read(&store, |tx| tx.group_members("nobody")), None);
-    assert_eq!(read(&store, |tx| tx.groups_of(&uid("BOB"))), ["Extensions", "staff"]);
+    assert_eq!(read(&store, |tx| tx.groups_of(&uid("BOB"))), ["Guests", "staff"]);
     assert_eq!(read(&store, |tx| tx.group_members("guests")), None);
-    assert_eq!(read(&store, |tx| tx.groups("GUE", 9, 0)), ["Extensions"]);
+    assert_eq!(read(&store, |tx| tx.groups("GUE", 9, 0)), ["Guests"]);
     assert_eq!(read(&store, |tx| tx.groups("", 1, 1)), ["staff"]);
     let missing = queue(&store, |tx| tx.set_member("nobody", &uid("bob"), true));
     assert!(missing.recv().expect("an answer").is_err());

@@ -1,12 +1,29 @@
 //! The change feed for those who follow it.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
-use super::nodes::change;
-use super::rows::{Rows, count, signed, unsigned};
+use super::nodes::CHANGE_KINDS;
+use super::rows::{Rows, code, count, signed, unsigned};
 use super::writer::Batch;
 use crate::store::StoreError;
 use crate::store::feed::{Cursor, FeedRead, FeedWrite, Logged};
+use crate::store::nodes::Change;
+
+/// A change from its columns in the order of the table, from `stamp` on.
+pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+    Ok(Change {
+        stamp: row.get(0)?,
+        time: row.get(1)?,
+        actor: row.get(2)?,
+        origin: row.get(3)?,
+        kind: code(row, 4, &CHANGE_KINDS)?,
+        node: row.get(5)?,
+        owner: row.get(6)?,
+        path: row.get(7)?,
+        old_path: row.get(8)?,
+        request_id: row.get(9)?,
+    })
+}
 
 impl<T: Rows> FeedRead for T {
     fn feed(&mut self, after: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {

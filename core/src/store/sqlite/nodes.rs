@@ -2,6 +2,7 @@
 
 use rusqlite::{Row, params};
 
+use super::feed::change;
 use super::rows::{Rows, code, count, signed, unsigned};
 use super::writer::Batch;
 use crate::etag::Stamp;
@@ -23,7 +24,7 @@ macro_rules! select_node {
 pub(super) use select_node;
 
 const KINDS: [Kind; 2] = [Kind::File, Kind::Folder];
-const CHANGE_KINDS: [ChangeKind; 6] = [
+pub(super) const CHANGE_KINDS: [ChangeKind; 6] = [
     ChangeKind::Created,
     ChangeKind::Written,
     ChangeKind::Moved,
@@ -55,22 +56,6 @@ pub(super) fn node(row: &Row<'_>) -> rusqlite::Result<Node> {
 
 fn home(row: &Row<'_>) -> rusqlite::Result<Home> {
     Ok(Home { owner: row.get(0)?, root: row.get(1)?, base: row.get(2)? })
-}
-
-/// A change from its columns in the order of the table, from `stamp` on.
-pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
-    Ok(Change {
-        stamp: row.get(0)?,
-        time: row.get(1)?,
-        actor: row.get(2)?,
-        origin: row.get(3)?,
-        kind: code(row, 4, &CHANGE_KINDS)?,
-        node: row.get(5)?,
-        owner: row.get(6)?,
-        path: row.get(7)?,
-        old_path: row.get(8)?,
-        request_id: row.get(9)?,
-    })
 }
 
 fn disk_op(row: &Row<'_>) -> rusqlite::Result<(i64, DiskOp)> {
