@@ -153,7 +153,15 @@ fn ids_of_bobs_find_nothing() -> Result<()> {
             let nobodys = ask(&target.replace(&id.to_string(), &missing.to_string()))?;
             ensure!(theirs.status >= 300, "{method} {target}: {}", theirs.status);
             let (his, none) = (id.to_string(), missing.to_string());
-            ensure!(face(&theirs, &his) == face(&nobodys, &none), "{method} {target}");
+            // The ids are short, so only where they stand as such. A text may name its request.
+            let shown = |answer: &Response, id: &str| {
+                let text =
+                    face(answer, &format!("fileId={id}")).replace(&format!("/{id}"), "/NAME");
+                let lines = text.lines().filter(|line| !line.starts_with("Request id: "));
+                lines.collect::<Vec<_>>().join("\n")
+            };
+            let (theirs, nobodys) = (shown(&theirs, &his), shown(&nobodys, &none));
+            ensure!(theirs == nobodys, "{method} {target}: {theirs}\n{nobodys}");
         }
     }
     house.finish()

@@ -2,7 +2,6 @@
 //! panic, hang, or take their time.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,9 @@ use moonsail_sdk::capabilities::{CapabilityProvider, Patch, UserView};
 use moonsail_sdk::error::Error;
 use moonsail_sdk::secret::Secret;
 use serde::Deserialize;
+
+/// Longer than anybody waits.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// `[plugin.config]`.
 #[derive(Deserialize)]
@@ -59,7 +61,10 @@ impl Plugin for Sample {
     async fn start(&self) -> Result<(), PluginError> {
         match self.0.at_start.as_str() {
             "fail" => Err(PluginError::new("the start was to fail")),
-            "hang" => pending().await,
+            "hang" => {
+                tokio::time::sleep(LONG).await;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -104,7 +109,7 @@ impl Authenticator for Sample {
             }
             "hangs" => {
                 let _cancelled = Cancelled;
-                pending::<()>().await;
+                tokio::time::sleep(LONG).await;
             }
             "down" => return Err(AuthUnavailable::new("no directory")),
             "expired" => return Ok(Auth::Expired),
