@@ -287,6 +287,11 @@ impl FileStorage for BlobFiles {
         Box::pin(async { Ok(true) })
     }
 
+    /// The index alone has the names.
+    fn changes_outside(&self) -> bool {
+        false
+    }
+
     fn objects(&self) -> Option<&dyn Objects> {
         Some(self)
     }
