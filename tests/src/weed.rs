@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::tools;
+use crate::{binary, tools};
 
 /// How long it may take until it answers; it needs about four seconds on an idle machine.
 const READY: Duration = Duration::from_secs(120);
@@ -156,6 +156,48 @@ impl Weed {
             "retries": 2,
             "retry_secs": 5,
         })
+    }
+
+    /// Keys of the bucket that begin so, by the S3 port: what the plugin is not asked for.
+    ///
+    /// # Errors
+    /// When it does not answer, or curl is missing.
+    pub fn keys(&self, prefix: &str) -> Result<Vec<String>> {
+        let prefix = prefix.replace('/', "%2F");
+        let listing = self.curl("GET", &format!("?list-type=2&prefix={prefix}"))?;
+        ensure!(listing.contains("<IsTruncated>false"), "more keys than a page: {listing}");
+        let keys = listing.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+        Ok(keys.map(str::to_owned).collect())
+    }
+
+    /// Deletes an object behind the plugin's back.
+    ///
+    /// # Errors
+    /// As [`Weed::keys`].
+    pub fn delete(&self, key: &str) -> Result<()> {
+        self.curl("DELETE", &format!("/{key}")).map(drop)
+    }
+
+    /// A signed request.
+    fn curl(&self, method: &str, rest: &str) -> Result<String> {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--aws-sigv4", "aws:amz:us-east-1:s3"]);
+        curl.args(["--user", &format!("{ACCESS_KEY}:{SECRET_KEY}"), "--request", method]);
+        curl.arg(format!("{}/{BUCKET}{rest}", self.endpoint()));
+        tools::require(&mut curl, Duration::from_secs(30))
+    }
+
+    /// A `[[plugin]]` section of `server.toml` with these settings, called `name`.
+    ///
+    /// # Errors
+    /// When the plugin cannot be built.
+    pub fn section(&self, name: &str) -> Result<String> {
+        let library = binary::plugin("moonsail-storage-s3")?;
+        let config = toml::to_string(&self.config(name))?;
+        let library = library.display();
+        Ok(format!(
+            "[[plugin]]\nname = {name:?}\npath = \"{library}\"\n[plugin.config]\n{config}\n"
+        ))
     }
 
     /// Kills it at once.

@@ -5,6 +5,7 @@ mod ldap;
 mod loading;
 mod refusals;
 mod reload;
+mod s3;
 mod verbs;
 
 use std::path::Path;
