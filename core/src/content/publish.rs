@@ -4,6 +4,7 @@
 //! forgotten by the index only after its folders were synced, in groups, off the path of requests.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,14 +48,27 @@ pub struct Publisher {
     /// Of other storages, made when something is decided on them.
     others: Mutex<BTreeMap<StorageNo, Queue>>,
     runtime: Handle,
+    /// How many [`Unrecorded`] there are.
+    unrecorded: Arc<AtomicUsize>,
+}
+
+/// While it lives, operations are applied and not recorded: who holds the index would wait for a
+/// publisher that waits for the index.
+pub(super) struct Unrecorded(Arc<AtomicUsize>);
+
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 impl Publisher {
     /// Starts the task of the data folder; all tasks end when the publisher is dropped.
     pub fn start(storage: Arc<dyn FileStorage>, store: Arc<dyn Store>) -> Arc<Self> {
         let runtime = Handle::current();
-        let queue = Worker::start(StorageNo::DATA, &storage, &store, &runtime);
-        Arc::new(Self { storage, store, queue, others: Mutex::default(), runtime })
+        let unrecorded = Arc::default();
+        let queue = Worker::start(StorageNo::DATA, &storage, &store, &runtime, &unrecorded);
+        Arc::new(Self { storage, store, queue, others: Mutex::default(), runtime, unrecorded })
     }
 
     /// Takes operations in commit order. The store's sink.
@@ -78,7 +92,8 @@ impl Publisher {
             return self.queue.clone();
         }
         let mut others = self.others();
-        let make = || Worker::start(no, &self.storage, &self.store, &self.runtime);
+        let make =
+            || Worker::start(no, &self.storage, &self.store, &self.runtime, &self.unrecorded);
         others.entry(no).or_insert_with(make).clone()
     }
 
@@ -109,6 +124,15 @@ impl Publisher {
     /// and again.
     pub(super) async fn settle_for_a_reader(&self, disk_path: &str, synced: bool) {
         let _late = timeout(RECOVERY, self.settle_on(StorageNo::of(disk_path), synced)).await;
+    }
+
+    /// Has nothing recorded, from now on until what it gives is dropped. A record that has begun is
+    /// waited for. Who waits for one gets it afterwards.
+    pub(super) async fn unrecorded(&self) -> Unrecorded {
+        self.unrecorded.fetch_add(1, SeqCst);
+        let guard = Unrecorded(Arc::clone(&self.unrecorded));
+        settle(&self.queue, false).await;
+        guard
     }
 
     /// Waits until all that was decided so far is applied, on all storages; with `synced` also durable
@@ -150,6 +174,10 @@ struct Worker {
     applied: Vec<(i64, DiskOp)>,
     /// The last operation that was applied.
     last: i64,
+    /// Whether anything is recorded now: [`Unrecorded`].
+    unrecorded: Arc<AtomicUsize>,
+    /// Who waits for a record.
+    owed: Vec<oneshot::Sender<i64>>,
     /// A sync failed: nothing is recorded any more.
     unsynced: bool,
     /// Tags that a [`DiskOp::Touch`] changed, with the newest of the same file, for operations that
@@ -166,6 +194,7 @@ impl Worker {
         storage: &Arc<dyn FileStorage>,
         store: &Arc<dyn Store>,
         runtime: &Handle,
+        unrecorded: &Arc<AtomicUsize>,
     ) -> Queue {
         let (queue, waiting) = mpsc::unbounded_channel();
         let worker = Self {
@@ -175,6 +204,8 @@ impl Worker {
             waiting,
             applied: Vec::new(),
             last: 0,
+            unrecorded: Arc::clone(unrecorded),
+            owed: Vec::new(),
             unsynced: false,
             retagged: HashMap::new(),
             retags: Vec::new(),
@@ -185,7 +216,7 @@ impl Worker {
 
     async fn run(mut self) {
         loop {
-            let message = match self.applied.is_empty() {
+            let message = match self.applied.is_empty() && self.owed.is_empty() {
                 true => self.waiting.recv().await,
                 false => match tokio::time::timeout(SYNC_AFTER, self.waiting.recv()).await {
                     Ok(message) => message,
@@ -197,10 +228,11 @@ impl Worker {
             };
             match message {
                 Some(Message::Ops(ops)) => self.apply(ops).await,
-                Some(Message::Settle { synced, done }) => {
-                    if synced {
-                        self.record().await;
-                    }
+                Some(Message::Settle { synced: true, done }) => {
+                    self.owed.push(done);
+                    self.record().await;
+                }
+                Some(Message::Settle { synced: false, done }) => {
                     let _gone = done.send(self.last);
                 }
                 None => break,
@@ -299,8 +331,19 @@ impl Worker {
         self.retagged.get(tag).unwrap_or(tag)
     }
 
-    /// Syncs the folders of what was applied, then lets the index forget the operations.
+    /// Records what was applied, unless that has to wait, and answers who waits for it.
     async fn record(&mut self) {
+        if self.unrecorded.load(SeqCst) > 0 {
+            return;
+        }
+        self.record_applied().await;
+        for done in self.owed.drain(..) {
+            let _gone = done.send(self.last);
+        }
+    }
+
+    /// Syncs the folders of what was applied, then lets the index forget the operations.
+    async fn record_applied(&mut self) {
         if self.unsynced {
             self.applied.clear();
             self.retags.clear();

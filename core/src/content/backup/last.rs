@@ -103,11 +103,13 @@ impl Run {
         let content = self.content.clone();
         // What this reads is in memory when it is asked again.
         store.reader()?.files_after(since, MANY)?;
-        // While nothing is applied, the publisher has nothing to record, for which it would wait.
-        let settled = content.publisher.settle_on(StorageNo::DATA, true);
-        if runtime.block_on(async { timeout(PATIENCE, settled).await.is_err() }) {
-            return Err(BackupError::Stuck);
-        }
+        // All but what comes last is durable and recorded already.
+        let settled = async {
+            content.publisher.settle_on(StorageNo::DATA, true).await;
+            content.publisher.unrecorded().await
+        };
+        let settled = runtime.block_on(async { timeout(PATIENCE, settled).await });
+        let Ok(unrecorded) = settled else { return Err(BackupError::Stuck) };
         let hold = Hold::begin(store, HELD)?;
         let begun = Instant::now();
         let settled = content.publisher.settle_on(StorageNo::DATA, false);
@@ -134,6 +136,7 @@ impl Run {
             }
         }
         let in_time = hold.end();
+        drop(unrecorded);
         self.done.held_millis += u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !caught_up || !in_time {
             return Ok(None);

@@ -102,10 +102,11 @@ fn each_backup_beside_writers_is_of_one_moment() {
         }
         over.store(true, Ordering::Relaxed);
     });
+    let known: Vec<_> =
+        known.into_iter().map(|(ran, before, after)| (ran.json(), before, after)).collect();
     let made = generations(&bed);
-    assert_eq!(made.len(), 6);
-    for (generation, (ran, before, after)) in made.iter().zip(known) {
-        let done = ran.json();
+    assert_eq!(made.len(), 6, "{known:?}");
+    for (generation, (done, before, after)) in made.iter().zip(known) {
         assert_eq!(done["problems"], json!([]), "{done}");
         assert!(done["held_millis"].as_u64().unwrap() < 10_000, "{done}");
         bed.run(&format!("backup verify {}", generation.display())).ok();
