@@ -3,53 +3,18 @@
 use anyhow::{Context, Result, ensure};
 use e2e::Server;
 use e2e::browser::Browser;
-use e2e::http::{Request, Response, exchange};
+use e2e::flow::{Flow, to_login_form};
+use e2e::http::{Request, exchange};
 use serde_json::Value;
 
 const PASSWORD: &str = "the long password of alice";
-
-/// What an app gets when it begins.
-struct Flow {
-    token: String,
-    endpoint: String,
-    login: String,
-}
-
-fn begin(server: &Server) -> Result<Flow> {
-    let request = Request::new("POST", "/index.php/login/v2").field("User-Agent", "Phone of Alice");
-    let answer: Value = serde_json::from_slice(&exchange(&server.http(), &request)?.body)?;
-    let text = |value: &Value| value.as_str().map(str::to_owned).context("a text");
-    let endpoint = text(&answer["poll"]["endpoint"])?;
-    let endpoint = endpoint.strip_prefix(&server.http().base()).context("endpoint")?.to_owned();
-    Ok(Flow { token: text(&answer["poll"]["token"])?, endpoint, login: text(&answer["login"])? })
-}
-
-fn poll(server: &Server, flow: &Flow) -> Result<Response> {
-    let request = Request::new("POST", &flow.endpoint)
-        .field("Content-Type", "application/x-www-form-urlencoded")
-        .body(format!("token={}", flow.token));
-    exchange(&server.http(), &request)
-}
-
-/// Opens the flow's page and comes to the form that asks for a password.
-fn to_login_form(browser: &mut Browser, address: &str) -> Result<e2e::browser::Form> {
-    browser.open(address)?;
-    for _ in 0..3 {
-        if browser.forms().iter().any(|form| form.has("password")) {
-            break;
-        }
-        let next = browser.require_form(|_| true)?;
-        browser.submit(&next)?;
-    }
-    browser.require_form(|form| form.has("user") && form.has("password"))
-}
 
 #[test]
 fn an_app_is_granted_a_password_of_its_own_once() -> Result<()> {
     let server = Server::start()?;
     server.add_user("alice", PASSWORD)?;
-    let flow = begin(&server)?;
-    ensure!(poll(&server, &flow)?.status == 404, "before the grant");
+    let flow = Flow::begin(&server.http(), "Phone of Alice")?;
+    ensure!(flow.poll(&server.http())?.status == 404, "before the grant");
     let mut browser = Browser::new(server.http());
     let mut form = to_login_form(&mut browser, &flow.login)?;
     ensure!(browser.page.contains("Phone of Alice"), "the page does not name the client");
@@ -57,18 +22,18 @@ fn an_app_is_granted_a_password_of_its_own_once() -> Result<()> {
     form.fill("password", PASSWORD)?;
     browser.submit(&form)?;
     // Either the log-in granted at once by its own click, or there is one more form to confirm.
-    let mut answer = poll(&server, &flow)?;
+    let mut answer = flow.poll(&server.http())?;
     if answer.status == 404 {
         let grant = browser.require_form(|form| !form.has("password"))?;
         browser.submit(&grant)?;
-        answer = poll(&server, &flow)?;
+        answer = flow.poll(&server.http())?;
     }
     ensure!(answer.status == 200, "after the grant: {} on {}", answer.status, browser.page);
     let granted: Value = serde_json::from_slice(&answer.body)?;
     ensure!(granted["loginName"] == "alice", "{granted}");
     ensure!(granted["server"] == Value::String(server.http().base()), "{granted}");
     let password = granted["appPassword"].as_str().context("appPassword")?;
-    ensure!(poll(&server, &flow)?.status == 404, "the password was given twice");
+    ensure!(flow.poll(&server.http())?.status == 404, "the password was given twice");
     let path = "/remote.php/dav/files/alice/";
     let answer = server.dav("HEAD", path, ("alice", password), &[], b"")?;
     ensure!(answer.status == 200, "the app password does not work: {}", answer.status);
@@ -83,7 +48,7 @@ fn an_app_is_granted_a_password_of_its_own_once() -> Result<()> {
 fn a_wrong_password_grants_nothing() -> Result<()> {
     let server = Server::start()?;
     server.add_user("alice", PASSWORD)?;
-    let flow = begin(&server)?;
+    let flow = Flow::begin(&server.http(), "Phone of Alice")?;
     let mut browser = Browser::new(server.http());
     let mut form = to_login_form(&mut browser, &flow.login)?;
     form.fill("user", "alice")?;
@@ -91,7 +56,7 @@ fn a_wrong_password_grants_nothing() -> Result<()> {
     browser.submit(&form)?;
     ensure!(browser.require_form(|form| form.has("password")).is_ok(), "{}", browser.page);
     ensure!(!browser.page.contains("not the password"), "the page gives the password back");
-    ensure!(poll(&server, &flow)?.status == 404, "a wrong password was granted");
+    ensure!(flow.poll(&server.http())?.status == 404, "a wrong password was granted");
     server.finish()
 }
 

@@ -12,10 +12,10 @@ mod nextcloudcmd;
 mod rclone;
 mod restored;
 mod setup;
-mod sync_client;
-mod tree;
 
 use std::process::ExitCode;
+
+pub(crate) use e2e::{sync_client, tree};
 
 fn main() -> ExitCode {
     let mut cases = Vec::new();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use e2e::Server;
 use e2e::suite::{Case, Outcome};
+use e2e::sync_client::Account;
 
 /// A server with the user alice and her app password.
 pub(crate) struct World {
@@ -42,6 +43,20 @@ impl World {
     /// Ends the case: the server stops, and its data is sound.
     pub(crate) fn finish(self) -> Result<Outcome> {
         self.server.finish().map(|()| Outcome::Passed)
+    }
+}
+
+impl Account for World {
+    fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn login(&self) -> &str {
+        USER
+    }
+
+    fn password(&self) -> &str {
+        &self.token
     }
 }
 

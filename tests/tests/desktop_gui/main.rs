@@ -6,8 +6,6 @@
 
 mod desktop;
 mod requests;
-#[path = "../clients/tree.rs"]
-mod tree;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,10 +14,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::Server;
 use e2e::suite::{Case, Outcome};
+use e2e::tree::{self, noise};
 use e2e::webdriver::{Options, WebDriver};
 
 use crate::desktop::Desktop;
-use crate::tree::noise;
 
 const PASSWORD: &str = "the long password of alice";
 /// How long a sync may take: the client asks every 30 s, and machines can be busy.

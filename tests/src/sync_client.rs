@@ -9,14 +9,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use e2e::tools;
-
-use crate::setup::{USER, World};
 use crate::tree::{self, Tree};
+use crate::{Server, tools};
+use anyhow::{Result, ensure};
+
+/// Whose files are synced, and where they are.
+pub trait Account {
+    /// Where.
+    fn server(&self) -> &Server;
+    /// The name that the client logs in by.
+    fn login(&self) -> &str;
+    /// Its password, of whichever kind.
+    fn password(&self) -> &str;
+}
 
 /// How long a run may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// Root needs no user namespace, and in some containers has no right to one.
 fn namespace() -> &'static [&'static str] {
@@ -27,7 +35,7 @@ fn namespace() -> &'static [&'static str] {
 }
 
 /// Whether [`Client`] can work here at all.
-pub(crate) fn possible() -> bool {
+pub fn possible() -> bool {
     let mut probe = Command::new("unshare");
     let probe =
         probe.args(namespace()).args(["mount", "--bind", "/etc/ssl/certs", "/etc/ssl/certs"]);
@@ -35,58 +43,78 @@ pub(crate) fn possible() -> bool {
 }
 
 /// A client: its folder, its `HOME`, the certificates it trusts.
-pub(crate) struct Client<'a> {
-    pub(crate) program: &'a Path,
+pub struct Client<'a> {
+    program: &'a Path,
     /// The synced folder.
-    pub(crate) top: PathBuf,
+    pub top: PathBuf,
     home: PathBuf,
     /// A folder with the authorities it trusts.
-    pub(crate) certificates: PathBuf,
+    pub certificates: PathBuf,
 }
 
 /// What one run asked of the server.
 #[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) log: String,
+pub struct Run {
+    /// What the client said.
+    pub log: String,
 }
 
 impl<'a> Client<'a> {
-    pub(crate) fn new(program: &'a Path, world: &World, name: &str) -> Result<Self> {
-        let certificates = world.folder("certificates")?;
-        std::fs::copy(world.server.ca(), certificates.join("moonsail.pem"))?;
-        std::fs::copy(world.server.ca(), certificates.join("ca-certificates.crt"))?;
+    /// One whose folders are called `name`, among the files of the server's test.
+    ///
+    /// # Errors
+    /// When a folder cannot be made, or openssl is missing.
+    pub fn new(program: &'a Path, account: &impl Account, name: &str) -> Result<Self> {
+        let server = account.server();
+        let folder = |name: &str| -> Result<PathBuf> {
+            let folder = server.home().join(name);
+            std::fs::create_dir_all(&folder)?;
+            Ok(folder)
+        };
+        let certificates = folder("certificates")?;
+        std::fs::copy(server.ca(), certificates.join("moonsail.pem"))?;
+        std::fs::copy(server.ca(), certificates.join("ca-certificates.crt"))?;
         tools::require(Command::new("openssl").arg("rehash").arg(&certificates), LIMIT)?;
-        let (top, home) = (world.folder(name)?, world.folder(&format!("{name}-home"))?);
+        let (top, home) = (folder(name)?, folder(&format!("{name}-home"))?);
         Ok(Self { program, top, home, certificates })
     }
 
     /// The client over HTTPS, with more options.
-    pub(crate) fn command(&self, world: &World, options: &[&str]) -> Command {
+    pub fn command(&self, account: &impl Account, options: &[&str]) -> Command {
         let mut command = Command::new("unshare");
         command.args(namespace()).args(["sh", "-c"]);
         command.arg("mount --bind \"$1\" /etc/ssl/certs && shift && exec \"$@\"");
         command.arg("sh").arg(&self.certificates).arg(self.program);
-        command.args(["--non-interactive", "-h", "-u", USER, "-p", &world.token]).args(options);
-        command.arg(&self.top).arg(world.server.https().base()).env("HOME", &self.home);
+        command.args(["--non-interactive", "-h", "-u", account.login()]);
+        command.args(["-p", account.password()]).args(options);
+        command.arg(&self.top).arg(account.server().https().base()).env("HOME", &self.home);
         command.env("XDG_RUNTIME_DIR", &self.home).env("LC_ALL", "C.UTF-8");
         command
     }
 
-    pub(crate) fn sync(&self, world: &World) -> Result<Run> {
-        let finished = tools::run(&mut self.command(world, &[]), LIMIT)?;
+    /// Syncs once.
+    ///
+    /// # Errors
+    /// When the client says that it failed, or takes too long; with the end of its log.
+    pub fn sync(&self, account: &impl Account) -> Result<Run> {
+        let finished = tools::run(&mut self.command(account, &[]), LIMIT)?;
         let run = Run { log: finished.text };
         ensure!(finished.success, "nextcloudcmd ended with an error:\n{}", run.tail());
         Ok(run)
     }
 
-    pub(crate) fn tree(&self) -> Result<Tree> {
+    /// What is in its folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn tree(&self) -> Result<Tree> {
         tree::read(&self.top)
     }
 }
 
 impl Run {
     /// Requests of this method, by the numbers of Qt or by name, below the users' trees.
-    pub(crate) fn count(&self, method: &str) -> usize {
+    pub fn count(&self, method: &str) -> usize {
         let number = match method {
             "HEAD" => "1 \"\"",
             "GET" => "2 \"\"",
@@ -106,26 +134,32 @@ impl Run {
     }
 
     /// Requests that change or transfer something.
-    pub(crate) fn transfers(&self) -> usize {
+    pub fn transfers(&self) -> usize {
         ["GET", "PUT", "POST", "DELETE", "MKCOL", "MOVE", "PROPPATCH"]
             .map(|m| self.count(m))
             .iter()
             .sum()
     }
 
-    pub(crate) fn idle(&self) -> Result<()> {
+    /// It asked, and transferred nothing.
+    ///
+    /// # Errors
+    /// When it did.
+    pub fn idle(&self) -> Result<()> {
         ensure!(self.count("PROPFIND") > 0, "the log shows no request at all:\n{}", self.tail());
         let count = self.transfers();
         ensure!(count == 0, "a run without changes made {count} transfers:\n{}", self.asked());
         Ok(())
     }
 
-    pub(crate) fn asked(&self) -> String {
+    /// The lines of its log that name requests.
+    pub fn asked(&self) -> String {
         let lines = self.log.lines().filter(|line| line.contains("has X-Request-ID"));
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    pub(crate) fn tail(&self) -> String {
+    /// The end of its log.
+    pub fn tail(&self) -> String {
         let lines: Vec<_> = self.log.lines().collect();
         lines[lines.len().saturating_sub(60)..].join("\n")
     }

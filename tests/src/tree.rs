@@ -8,17 +8,21 @@ use anyhow::{Context, Result, bail};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub enum Entry {
+    /// A folder.
     Folder,
     /// A file: its time in Unix seconds, its bytes.
     File(u64, Vec<u8>),
 }
 
 /// Path from the top to what is there.
-pub(crate) type Tree = BTreeMap<String, Entry>;
+pub type Tree = BTreeMap<String, Entry>;
 
 /// Writes a file, its folders, and its time in Unix seconds.
-pub(crate) fn write(top: &Path, path: &str, content: &[u8], mtime: u64) -> Result<()> {
+///
+/// # Errors
+/// When the file system refuses.
+pub fn write(top: &Path, path: &str, content: &[u8], mtime: u64) -> Result<()> {
     let file = top.join(path);
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent)?;
@@ -28,13 +32,16 @@ pub(crate) fn write(top: &Path, path: &str, content: &[u8], mtime: u64) -> Resul
 }
 
 /// Sets the time of a file in Unix seconds.
-pub(crate) fn set_mtime(file: &Path, mtime: u64) -> Result<()> {
+///
+/// # Errors
+/// When the file system refuses.
+pub fn set_mtime(file: &Path, mtime: u64) -> Result<()> {
     let time = UNIX_EPOCH + Duration::from_secs(mtime);
     Ok(std::fs::File::options().write(true).open(file)?.set_modified(time)?)
 }
 
 /// Bytes that no compression and no accident would produce: a generator's, from a seed.
-pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
@@ -48,7 +55,10 @@ pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// Reads all below a folder, but for the sync clients' journals.
-pub(crate) fn read(top: &Path) -> Result<Tree> {
+///
+/// # Errors
+/// When something cannot be read, or has a name that is not UTF-8.
+pub fn read(top: &Path) -> Result<Tree> {
     let mut tree = Tree::new();
     let mut folders = vec![top.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -76,7 +86,10 @@ pub(crate) fn read(top: &Path) -> Result<Tree> {
 }
 
 /// Fails with the first differences of two trees.
-pub(crate) fn same(what: &str, expected: &Tree, got: &Tree) -> Result<()> {
+///
+/// # Errors
+/// When they differ.
+pub fn same(what: &str, expected: &Tree, got: &Tree) -> Result<()> {
     let mut problems = Vec::new();
     for (path, entry) in expected {
         match got.get(path) {
