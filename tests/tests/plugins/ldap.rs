@@ -7,6 +7,7 @@ use e2e::slapd::{self, PASSWORD, Slapd};
 use e2e::{Server, binary};
 use serde_json::Value;
 
+use crate::sync::{self, Person};
 use crate::{section, whoami};
 
 /// The promise is a minute; tests share the machine.
@@ -84,5 +85,21 @@ fn people_of_a_directory_log_in_and_are_out_when_it_says_so() -> Result<()> {
         ensure!(begun.elapsed() < MINUTE, "alice is in still");
         std::thread::sleep(Duration::from_millis(500));
     }
+    server.finish()
+}
+
+#[test]
+fn people_of_a_directory_sync_by_both_passwords() -> Result<()> {
+    if slapd::must_skip() {
+        return Ok(());
+    }
+    let slapd = Slapd::start(&slapd::person("alice", "Alice Liddell", ""))?;
+    let base = format!("ou=people,{}", slapd::BASE);
+    let server = Server::start_with(&asking(&slapd, &base)?, &[])?;
+    sync::from_the_browser_to_two_computers(&Person {
+        server: &server,
+        login: "alice",
+        password: PASSWORD,
+    })?;
     server.finish()
 }

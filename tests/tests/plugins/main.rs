@@ -1,11 +1,13 @@
 //! Native plugins, loaded by the built server from its configuration (`docs/extend`).
 
 mod calls;
+mod in_c;
 mod ldap;
 mod loading;
 mod refusals;
 mod reload;
 mod s3;
+mod sync;
 mod verbs;
 
 use std::path::Path;
