@@ -5,9 +5,9 @@
 //! byte, [`spec`] runs the dialogues of `spec/cases`, [`browser`] walks through login pages,
 //! [`flow`] is the app that waits for it, [`webdriver`] drives a real browser, [`strace`] makes its
 //! system calls fail, [`mount`] gives it disks that fill up or lose their power, [`slapd`] is a
-//! directory and [`delay`] a long way to it, [`weed`] an S3 store, [`suite`] runs cases and reports
-//! them, [`tools`] finds and runs the real clients, of which [`sync_client`] is the desktop's, and
-//! [`tree`] compares what they synced.
+//! directory and [`delay`] a long way to it, [`weed`] an S3 store, [`receiver`] takes
+//! webhooks, [`suite`] runs cases and reports them, [`tools`] finds and runs the real clients, of
+//! which [`sync_client`] is the desktop's, and [`tree`] compares what they synced.
 
 pub mod binary;
 pub mod browser;
@@ -17,6 +17,7 @@ pub mod http;
 pub mod http2;
 pub mod mount;
 pub mod raw;
+pub mod receiver;
 pub mod server;
 pub mod slapd;
 pub mod spec;

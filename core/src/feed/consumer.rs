@@ -27,6 +27,7 @@ pub(super) struct Consumer {
     store: Arc<dyn Store>,
     committed: watch::Receiver<u64>,
     sink: Arc<dyn EventSink>,
+    /// What it wanted last.
     interest: Vec<String>,
     settings: FeedSettings,
     standing: Standing,
@@ -110,8 +111,14 @@ impl Consumer {
     }
 
     /// What follows the cursor: how far it goes, and what of it the sink wants.
-    async fn page(&self) -> Result<Option<(u64, Vec<Event>)>, StoreError> {
+    async fn page(&mut self) -> Result<Option<(u64, Vec<Event>)>, StoreError> {
         let (after, limit) = (self.cursor.seq, self.settings.batch);
+        // A plugin that was loaded anew may want others. One that is not there says that it wants
+        // none, and must not miss what comes meanwhile.
+        let interest = Some(self.sink.interest()).filter(|patterns| !patterns.is_empty());
+        if let Some(interest) = interest {
+            self.interest = interest;
+        }
         let interest = self.interest.clone();
         store::read(&self.store, move |tx| {
             let page = tx.feed(after, limit)?;

@@ -9,6 +9,7 @@ mod reload;
 mod s3;
 mod sync;
 mod verbs;
+mod webhook;
 
 use std::path::Path;
 

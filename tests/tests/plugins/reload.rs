@@ -109,7 +109,8 @@ fn a_bad_new_file_leaves_the_old_one_in_service() -> Result<()> {
     server.finish()
 }
 
-fn hangup(server: &Server) -> Result<()> {
+/// Has the server read its configuration again.
+pub(crate) fn hangup(server: &Server) -> Result<()> {
     let pid = rustix::process::Pid::from_raw(i32::try_from(server.pid()?)?).context("a pid")?;
     Ok(rustix::process::kill_process(pid, rustix::process::Signal::HUP)?)
 }
