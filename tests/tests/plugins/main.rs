@@ -1,11 +1,13 @@
 //! Native plugins, loaded by the built server from its configuration (`docs/extend`).
 
 mod calls;
+mod capabilities;
 mod in_c;
 mod ldap;
 mod loading;
 mod refusals;
 mod reload;
+mod routes;
 mod s3;
 mod sync;
 mod verbs;
