@@ -14,6 +14,7 @@ use super::signals::Signals;
 use super::{House, StartError, service, settings};
 use crate::auth::NewUser;
 use crate::config::Settings;
+use crate::content::Content;
 use crate::feed::{Feed, FeedMetrics};
 use crate::http::{Admin, Health, Logs, Metrics};
 use crate::ids::random_token;
@@ -30,6 +31,8 @@ const SWEEP_ROWS: usize = 500;
 const STALE_UPLOADS: Duration = Duration::from_secs(600);
 /// How often a store of objects is swept.
 const ORPHANS: Duration = Duration::from_secs(6 * 3600);
+/// How long after the start it is swept first: also for a server that never runs for six hours.
+const FIRST_ORPHANS: Duration = Duration::from_secs(30);
 /// How often certificates are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(5);
 
@@ -189,23 +192,27 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
     });
     tasks.spawn(Arc::clone(&house.auth).keep_refreshed());
     let (content, grace) = (house.content.clone(), settings.storage.orphan_retention);
-    tasks.spawn(every(ORPHANS.min(grace), move || {
-        let content = content.clone();
-        async move {
-            match content.sweep_objects(grace).await {
-                Ok(swept) if swept.removed == 0 => {}
-                Ok(swept) => tracing::info!(
-                    objects = swept.removed,
-                    bytes = swept.removed_bytes,
-                    "objects of no file were removed"
-                ),
-                Err(error) => tracing::warn!(%error, "objects of no file stay for now"),
-            }
-        }
-    }));
+    tasks.spawn(async move {
+        tokio::time::sleep(FIRST_ORPHANS).await;
+        sweep_objects(&content, grace).await;
+        every(ORPHANS.min(grace), || sweep_objects(&content, grace)).await;
+    });
     tasks.spawn(certs.watch(CERTIFICATES));
     tasks.spawn(house.keeper.clone().run());
     tasks
+}
+
+/// Removes objects that belong to no file.
+async fn sweep_objects(content: &Content, grace: Duration) {
+    match content.sweep_objects(grace).await {
+        Ok(swept) if swept.removed == 0 => {}
+        Ok(swept) => tracing::info!(
+            objects = swept.removed,
+            bytes = swept.removed_bytes,
+            "objects of no file were removed"
+        ),
+        Err(error) => tracing::warn!(%error, "objects of no file stay for now"),
+    }
 }
 
 async fn every<F, Fut>(pause: Duration, mut work: F)
