@@ -187,13 +187,28 @@ impl Weed {
         tools::require(&mut curl, Duration::from_secs(30))
     }
 
+    /// The port of [`Weed::endpoint`].
+    pub fn port(&self) -> u16 {
+        self.ports[6]
+    }
+
     /// A `[[plugin]]` section of `server.toml` with these settings, called `name`.
     ///
     /// # Errors
     /// When the plugin cannot be built.
     pub fn section(&self, name: &str) -> Result<String> {
+        self.section_by(name, self.port())
+    }
+
+    /// The same for another port that leads here.
+    ///
+    /// # Errors
+    /// As [`Weed::section`].
+    pub fn section_by(&self, name: &str, port: u16) -> Result<String> {
         let library = binary::plugin("moonsail-storage-s3")?;
-        let config = toml::to_string(&self.config(name))?;
+        let mut config = self.config(name);
+        config["endpoint"] = format!("http://127.0.0.1:{port}").into();
+        let config = toml::to_string(&config)?;
         let library = library.display();
         Ok(format!(
             "[[plugin]]\nname = {name:?}\npath = \"{library}\"\n[plugin.config]\n{config}\n"

@@ -9,6 +9,7 @@ mod refusals;
 mod reload;
 mod routes;
 mod s3;
+mod s3_sync;
 mod sync;
 mod verbs;
 mod webhook;

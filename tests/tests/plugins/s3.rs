@@ -16,7 +16,12 @@ const BACK: Duration = Duration::from_secs(40);
 
 /// A server with homes in the store, and a mount in it under another prefix.
 fn config(weed: &Weed) -> Result<String> {
-    let (homes, mount) = (weed.section("s3")?, weed.section("s3b")?);
+    config_by(weed, weed.port())
+}
+
+/// The same by another port that leads to the store.
+pub(crate) fn config_by(weed: &Weed, port: u16) -> Result<String> {
+    let (homes, mount) = (weed.section_by("s3", port)?, weed.section_by("s3b", port)?);
     let mounts = "[[mount]]\npath = \"Team\"\nstorage = \"plugin:s3b\"\n";
     Ok(format!("storage.homes = \"plugin:s3\"\n{mounts}{homes}{mount}"))
 }
