@@ -1236,7 +1236,7 @@ typedef struct moonsail_events_table {
   void *self;
   /**
    * Answers **before it returns**, with a `moonsail_str_list` of patterns: a name, a beginning (`file.*`), or
-   * `*`. Asked once, after the start.
+   * `*`. Asked after the start and again for each batch, so it should be quick.
    */
   void (*interest)(void *self, struct moonsail_done done);
   /**

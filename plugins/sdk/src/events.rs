@@ -70,7 +70,8 @@ pub enum Delivered {
 /// time, it begins with what happens from then on.
 pub trait EventSink: Send + Sync + 'static {
     /// Patterns of the names that the sink wants: a name (`file.uploaded`), a beginning
-    /// (`file.*`), or `*`. Asked once, when the sink is taken into service.
+    /// (`file.*`), or `*`. Asked when the sink is taken into service and again for each batch, so it
+    /// should be quick. None at all means those that it said last.
     fn interest(&self) -> Vec<String>;
 
     /// Takes events, never none, by rising `seq`. A call that takes too long is dropped and counts

@@ -64,7 +64,7 @@ pub struct EventsTable {
     /// First argument of its functions.
     pub this: *mut c_void,
     /// Answers **before it returns**, with a [`StrList`](super::StrList) of patterns: a name, a beginning (`file.*`), or
-    /// `*`. Asked once, after the start.
+    /// `*`. Asked after the start and again for each batch, so it should be quick.
     pub interest: Option<unsafe extern "C" fn(this: *mut c_void, done: Done)>,
     /// Takes a [`List`] of [`FeedEvent`], never empty. `CODE_OK` takes the whole batch; after anything
     /// else it comes again, not before `retry_after_ms`. No value.
