@@ -2,6 +2,7 @@
 
 mod calls;
 mod capabilities;
+mod hooks;
 mod in_c;
 mod ldap;
 mod loading;

@@ -9,6 +9,7 @@ use moonsail_sdk::abi::guest::{Host, Offers, Plugin, PluginError};
 use moonsail_sdk::auth::{Auth, AuthUnavailable, Authenticator, Call, Identity};
 use moonsail_sdk::capabilities::{CapabilityProvider, Patch, UserView};
 use moonsail_sdk::error::Error;
+use moonsail_sdk::hooks::{Decision, Event, Hooks, Interest};
 use moonsail_sdk::secret::Secret;
 use serde::Deserialize;
 
@@ -27,6 +28,10 @@ struct Config {
     greeting: String,
     /// `fail` or `hang`.
     at_start: String,
+    /// Events that it refuses by its greeting.
+    refuses: Vec<String>,
+    /// How long it thinks about each.
+    thinks_ms: u64,
 }
 
 impl Default for Config {
@@ -36,6 +41,8 @@ impl Default for Config {
             delay_ms: 0,
             greeting: "hello".to_owned(),
             at_start: String::new(),
+            refuses: Vec::new(),
+            thinks_ms: 0,
         }
     }
 }
@@ -76,6 +83,7 @@ impl Plugin for Sample {
     fn offer(self: &Arc<Self>, offers: &mut Offers) {
         offers.auth(Arc::clone(self));
         offers.capabilities(Arc::clone(self));
+        offers.hooks(Arc::clone(self));
     }
 }
 
@@ -141,6 +149,21 @@ impl CapabilityProvider for Sample {
         let json =
             format!("{{\"sample\": {{\"greeting\": {:?}, \"user\": {who:?}}}}}", self.0.greeting);
         Ok(Patch { json, ttl: Duration::ZERO })
+    }
+}
+
+impl Hooks for Sample {
+    fn interest(&self) -> Vec<Interest> {
+        self.0.refuses.iter().cloned().map(Interest::new).collect()
+    }
+
+    async fn before(&self, _: &Call, _: &Event) -> Result<Decision, Error> {
+        if self.0.thinks_ms > 0 {
+            let cancelled = Cancelled;
+            tokio::time::sleep(Duration::from_millis(self.0.thinks_ms)).await;
+            std::mem::forget(cancelled);
+        }
+        Ok(Decision::deny(format!("{} to {}", self.0.greeting, self.0.refuses.join(" and "))))
     }
 }
 
