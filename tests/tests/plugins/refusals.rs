@@ -144,3 +144,25 @@ fn names_in_the_configuration_are_checked() -> Result<()> {
     }
     Ok(())
 }
+
+/// The plugin in C, which says of itself that a panic in it would end the server.
+#[test]
+fn one_whose_panics_end_the_server_is_refused_where_the_owner_is_strict() -> Result<()> {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let source = std::fs::read_to_string(root.join("plugins/demo-c/demo.c"))?;
+    let header = root.join("plugins/sdk/include/moonsail_plugin.h").display().to_string();
+    let source = source.replace("\"moonsail_plugin.h\"", &format!("\"{header}\""));
+    let aborts = source.replace("    MOONSAIL_FLAG_RELOADABLE,", "    MOONSAIL_FLAG_PANIC_ABORT,");
+    ensure!(aborts != source, "the flags are not where they were");
+    let folder = tempfile::tempdir()?;
+    let path = c_library(folder.path(), "aborts", &aborts)?;
+    let plugin = section("x", &path, "", "users = { demo = \"x\" }");
+    refused(
+        &format!("plugins.strict = true\n{plugin}"),
+        &["demo-c", "panic = \"abort\"", "plugins.strict refuses", "panic = \"unwind\""],
+    )?;
+    let server = Server::start_with(&plugin, &[])?;
+    let warned = server.log_about("a panic in this plugin ends the server");
+    ensure!(warned.contains("demo-c"), "{warned}");
+    server.finish()
+}
