@@ -161,6 +161,8 @@ impl Server {
         while https == 0 || http == 0 {
             let left = START_LIMIT.saturating_sub(begun.elapsed());
             let Ok(url) = readiness.recv_timeout(left) else {
+                // If it has ended, all that it said is in the log from here on.
+                self.ended_within(Duration::from_secs(1))?;
                 bail!("the server did not become ready");
             };
             if url.starts_with("unix:") {
