@@ -36,8 +36,8 @@ Examples:
   moonsail fsck                                is every file what it was when it was stored?
   moonsail backup /mnt/backup --keep 14        while the server runs
 
-Verbs other than serve, check, ldap, restore and plugin inspect and test go to the server that uses the data folder, and bite on its next
-request; if none runs they work on the folder themselves. Run them as the server's user or as root.
+Verbs other than serve, check, ldap, restore and plugin inspect, test and header go to the server
+that uses the data folder, and bite on its next request; if none runs they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:
   0  done
@@ -120,7 +120,7 @@ pub enum Verb {
     /// Take over now what others have changed on the disk. Exit code 4 if something cannot be served
     #[command(after_help = scan::SCAN_HELP)]
     Scan(ScanArgs),
-    /// Inspect, test, list and reload native plugins
+    /// Inspect, test, list and reload native plugins; print the header for those in C
     #[command(subcommand, after_help = plugin::PLUGIN_HELP)]
     Plugin(PluginVerb),
     /// Make a backup of everything, also while the server runs, or verify one

@@ -11,6 +11,11 @@ pub fn line(text: impl Display) {
     let _closed = writeln!(io::stdout().lock(), "{text}");
 }
 
+/// Writes a text that has its line breaks already to standard output.
+pub fn text(text: &str) {
+    let _closed = io::stdout().lock().write_all(text.as_bytes());
+}
+
 /// Writes a result for scripts to standard output: JSON, indented.
 pub fn json(value: &serde_json::Value) {
     line(format_args!("{value:#}"));

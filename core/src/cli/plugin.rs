@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use moonsail_sdk::abi::HEADER;
 use serde_json::{Value, json};
 
 use super::args::{PluginInspect, PluginTest, PluginVerb};
@@ -20,6 +21,10 @@ pub(super) fn run(flags: &Overrides, verb: PluginVerb) -> Exit {
             return shown(&file, output.json);
         }
         PluginVerb::Test(test) => return tested(test),
+        PluginVerb::Header => {
+            out::text(HEADER);
+            Ok(())
+        }
         PluginVerb::List(output) => listed(flags, output.json),
         PluginVerb::Reload(name) => reloaded(flags, name.name),
     };

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use moonsail_sdk::abi::PluginEntry;
 use moonsail_sdk::abi::host::{CreateError, TestHost, facts};
+use moonsail_sdk::abi::{HEADER, PluginEntry};
 use moonsail_sdk::auth::{Auth, AuthUnavailable, Authenticator, Call};
 use moonsail_sdk::conformance::auth::{Known, auth_suite};
 use moonsail_sdk::secret::Secret;
@@ -21,20 +21,18 @@ fn built(compiler: &str, folder: &Path) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = std::fs::read_to_string(root.join("plugins/demo-c/README.md")).expect("a README");
     let line = readme.lines().find(|line| line.starts_with("gcc ")).expect("the line");
-    let library = folder.join("libdemo_c.so");
-    let arguments = line.split(' ').skip(1).map(|word| match word {
-        "libdemo_c.so" => library.clone().into_os_string(),
-        word => word.into(),
-    });
+    std::fs::copy(root.join("plugins/demo-c/demo.c"), folder.join("demo.c")).expect("a copy");
+    std::fs::write(folder.join("moonsail_plugin.h"), HEADER).expect("a header");
+    let arguments = line.split(' ').skip(1);
     let output =
-        Command::new(compiler).args(arguments).arg("-Werror").current_dir(root).output().ok()?;
+        Command::new(compiler).args(arguments).arg("-Werror").current_dir(folder).output().ok()?;
     // Under valgrind a missing program is a child that ends at once.
     if output.status.code() == Some(127) {
         return None;
     }
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{compiler}: {said}");
-    Some(library)
+    Some(folder.join("libdemo_c.so"))
 }
 
 /// The entry of a library, which stays loaded.

@@ -24,6 +24,15 @@ fn inspect_shows_what_a_library_says_of_itself() -> Result<()> {
 }
 
 #[test]
+fn header_prints_what_a_plugin_in_c_needs() -> Result<()> {
+    let server = Server::start()?;
+    let printed = server.command(&["plugin", "header"], "")?;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/sdk/include/moonsail_plugin.h");
+    ensure!(printed == std::fs::read_to_string(file)?, "it is not the file, to the byte");
+    server.finish()
+}
+
+#[test]
 fn test_runs_the_suites_and_its_exit_code_tells() -> Result<()> {
     let server = Server::start()?;
     let path = sample()?.display().to_string();

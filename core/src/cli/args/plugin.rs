@@ -12,6 +12,7 @@ Examples:
   moonsail plugin test libmine.so --plugin-config '{\"path\": \"users\"}' --login alice
   moonsail plugin list
   moonsail plugin reload ldap
+  moonsail plugin header > moonsail_plugin.h
 
 A plugin that is inspected or tested is loaded into this process and runs with your rights.";
 
@@ -27,6 +28,8 @@ pub enum PluginVerb {
     List(JsonArgs),
     /// Load a plugin anew from its file, beside the copy in use; no request fails
     Reload(PluginName),
+    /// Print moonsail_plugin.h, which is all that a plugin in C or C++ needs
+    Header,
 }
 
 /// `plugin inspect`
