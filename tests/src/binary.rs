@@ -5,7 +5,7 @@
 //! megabytes, which a debug build hashes far too slowly).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -33,17 +33,10 @@ fn find() -> Result<PathBuf> {
 /// Builds a package of the repository with the profile of `MOONSAIL_PROFILE`; gives what cargo made of
 /// it: its executables, or its libraries.
 pub(crate) fn build(package: &str, arguments: &[&str]) -> Result<Vec<PathBuf>> {
-    let profile = std::env::var("MOONSAIL_PROFILE").unwrap_or_else(|_| "release".to_owned());
+    let profile = profile();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // What cargo tells a test about its own package must not reach the build: ring's build script
-    // watches these variables, and everything above it would be compiled once more.
-    for (name, _) in std::env::vars_os() {
-        let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
-        if name.to_str().is_some_and(|name| own.iter().any(|prefix| name.starts_with(prefix))) {
-            command.env_remove(name);
-        }
-    }
+    forget_cargo(&mut command);
     let output = command
         .args(["build", "--package", package, "--profile", &profile])
         .args(arguments)
@@ -72,6 +65,29 @@ pub(crate) fn build(package: &str, arguments: &[&str]) -> Result<Vec<PathBuf>> {
         made.extend(message["executable"].as_str().map(PathBuf::from));
     }
     Ok(made)
+}
+
+/// The profile that everything is built with.
+pub fn profile() -> String {
+    std::env::var("MOONSAIL_PROFILE").unwrap_or_else(|_| "release".to_owned())
+}
+
+/// Where cargo puts what it builds of the repository.
+pub fn target_dir() -> PathBuf {
+    let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    workspace.join(target)
+}
+
+/// Takes what cargo tells a test about its own package out of a command's environment: ring's build
+/// script watches these variables, and a build would compile everything above it once more.
+pub(crate) fn forget_cargo(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        if name.to_str().is_some_and(|name| own.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// The library of a plugin in this repository, by the name of its package. Each is built by a `cargo

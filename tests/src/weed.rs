@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,11 +35,7 @@ impl Weed {
     /// # Errors
     /// When it does not start, or is missing where `CI` is set.
     pub fn start() -> Result<Option<Self>> {
-        let Some(program) = find() else {
-            ensure!(std::env::var_os("CI").is_none(), "weed is missing; tests/run installs it");
-            let _closed = writeln!(std::io::stderr(), "SKIPPED: weed is missing; run tests/run");
-            return Ok(None);
-        };
+        let Some(program) = found(find())? else { return Ok(None) };
         let folder = tempfile::tempdir()?;
         std::fs::create_dir(folder.path().join("data"))?;
         let identity = serde_json::json!({"identities": [{
@@ -257,16 +253,33 @@ impl Drop for Weed {
     }
 }
 
+/// The Python environment that `tests/run` has installed it in; `None`, after a word of it, if it is
+/// missing.
+///
+/// # Errors
+/// When it is missing where `CI` is set.
+pub fn installed() -> Result<Option<PathBuf>> {
+    let venv = venv();
+    found(venv.join("bin/weed").is_file().then_some(venv))
+}
+
+fn venv() -> PathBuf {
+    binary::target_dir().join("clients-venv")
+}
+
 /// In the environment that `tests/run` makes, or on `PATH`.
 fn find() -> Option<PathBuf> {
-    let installed = target_dir().join("clients-venv/bin/weed");
+    let installed = venv().join("bin/weed");
     if installed.is_file() { Some(installed) } else { tools::find("weed") }
 }
 
-fn target_dir() -> PathBuf {
-    let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    workspace.join(target)
+/// What there is, or a word of its absence.
+fn found(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    if path.is_none() {
+        ensure!(std::env::var_os("CI").is_none(), "weed is missing; tests/run installs it");
+        let _closed = writeln!(std::io::stderr(), "SKIPPED: weed is missing; run tests/run");
+    }
+    Ok(path)
 }
 
 /// Ports that nobody has now.
