@@ -37,6 +37,12 @@ impl Shell {
         let desk = tempfile::tempdir()?;
         let mut command = Command::new("bash");
         binary::forget_cargo(&mut command);
+        // Settings of the tests would be settings of the page's server.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MOONSAIL_") {
+                command.env_remove(name);
+            }
+        }
         let mut child = command
             .args(["--noprofile", "--norc"])
             .current_dir(folder)
