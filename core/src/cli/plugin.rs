@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use moonsail_sdk::abi::HEADER;
+use moonsail_sdk::HEADER;
 use serde_json::{Value, json};
 
 use super::args::{PluginInspect, PluginTest, PluginVerb};

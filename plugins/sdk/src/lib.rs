@@ -25,5 +25,8 @@ pub mod secret;
 pub mod storage;
 pub mod stream;
 
+/// The text of `moonsail_plugin.h`: the types of [`abi`] in C, and all that a plugin in C needs.
+pub const HEADER: &str = include_str!("../include/moonsail_plugin.h");
+
 /// A boxed future, as the object-safe twins of the traits return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

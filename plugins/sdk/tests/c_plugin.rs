@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use moonsail_sdk::HEADER;
+use moonsail_sdk::abi::PluginEntry;
 use moonsail_sdk::abi::host::{CreateError, TestHost, facts};
-use moonsail_sdk::abi::{HEADER, PluginEntry};
 use moonsail_sdk::auth::{Auth, AuthUnavailable, Authenticator, Call};
 use moonsail_sdk::conformance::auth::{Known, auth_suite};
 use moonsail_sdk::secret::Secret;

@@ -49,9 +49,6 @@ mod token;
 mod values;
 mod waiting;
 
-/// The text of `moonsail_plugin.h`: the types of this module in C, and all that a plugin in C needs.
-pub const HEADER: &str = include_str!("../../include/moonsail_plugin.h");
-
 pub use ask::{Failure, strays, unanswered};
 pub use auth::*;
 pub use blobs::*;
