@@ -6,13 +6,9 @@
 //! [`flow`] is the app that waits for it, [`webdriver`] drives a real browser, [`strace`] makes its
 //! system calls fail, [`mount`] gives it disks that fill up or lose their power, [`slapd`] is a
 //! directory and [`delay`] a long way to it, [`weed`] an S3 store and [`aged`] its
-//! future, [`receiver`] takes webhooks, [`suite`] runs cases and reports them, [`tools`] finds and
-//! runs the real clients, of which [`sync_client`] is the desktop's, and [`tree`] compares what they
-//! synced.
-//! [`webdriver`] drives a real browser, [`strace`] makes its system calls fail, [`mount`] gives it
-//! disks that fill up or lose their power, [`slapd`] is a directory and [`delay`] a long way to it,
-//! [`weed`] an S3 store, [`guide`] does what a page of `docs/` says, [`suite`] runs cases and reports them, [`tools`] finds and runs the real
-//! clients.
+//! future, [`receiver`] takes webhooks, [`guide`] does what a page of `docs/` says, [`suite`] runs
+//! cases and reports them, [`tools`] finds and runs the real clients, of which [`sync_client`] is the
+//! desktop's, and [`tree`] compares what they synced.
 
 pub mod aged;
 pub mod binary;

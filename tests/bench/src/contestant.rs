@@ -22,9 +22,9 @@ pub(crate) struct Contestant {
 
 impl Contestant {
     /// The server with its built-in storage.
-    pub(crate) fn built_in(durability: &str) -> Result<Self> {
+    pub(crate) fn built_in(name: &'static str, durability: &str) -> Result<Self> {
         let config = format!("storage.durability = {durability:?}\n");
-        Self::ours("built-in", Server::start_with(&config, &[])?)
+        Self::ours(name, Server::start_with(&config, &[])?)
     }
 
     /// The server with the same storage, loaded as a shared library.
