@@ -10,6 +10,8 @@ use moonsail_sdk::abi::host::{
 };
 use moonsail_sdk::abi::{self, Failure};
 
+use tokio::sync::watch;
+
 use super::error::{Cause, PluginError};
 use super::services::Services;
 use super::{file, library};
@@ -71,6 +73,8 @@ pub(super) struct Generation {
     /// The configuration that it was made with.
     pub(super) config: Plugin,
     pub(super) instance: Arc<Instance>,
+    /// Whether its `destroy` has returned.
+    destroyed: watch::Receiver<bool>,
     pub(super) offered: Offered,
 }
 
@@ -94,7 +98,11 @@ impl Generation {
             let error = CreateError::Refused(error.to_string());
             failed(Cause::Create { plugin: String::new(), error })
         })?;
-        let (instance, facts, sha256) = made.map_err(&failed)?;
+        let (mut instance, facts, sha256) = made.map_err(&failed)?;
+        let (gone, destroyed) = watch::channel(false);
+        instance.when_destroyed(move || {
+            gone.send_replace(true);
+        });
         let instance = Arc::new(instance);
         let plugin = described(&facts);
         let offered: Vec<&'static str> = EXTENSIONS
@@ -126,6 +134,7 @@ impl Generation {
             sha256,
             config: config.clone(),
             instance,
+            destroyed,
         })
     }
 
@@ -137,7 +146,7 @@ impl Generation {
 
     /// Ends a generation that was taken out of service, once all that uses it has ended.
     pub(super) async fn retire(self: Arc<Self>) {
-        let instance = Arc::clone(&self.instance);
+        let (instance, mut destroyed) = (Arc::clone(&self.instance), self.destroyed.clone());
         drop(self);
         while Arc::strong_count(&instance) > 1 {
             tokio::time::sleep(LOOK).await;
@@ -146,6 +155,9 @@ impl Generation {
             let plugin = instance.name();
             tracing::warn!(plugin, %failure, "a plugin did not stop as it should");
         }
+        drop(instance);
+        // What it does at its very end is done before the process ends.
+        let _gone = destroyed.wait_for(|gone| *gone).await;
     }
 }
 
