@@ -115,12 +115,14 @@ pub(crate) fn demo_c(folder: &std::path::Path) -> Result<PathBuf> {
     let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let readme = std::fs::read_to_string(root.join("plugins/demo-c/README.md"))?;
     let line = readme.lines().find(|line| line.starts_with("gcc ")).context("the line")?;
+    // The line is for a folder with both files in it.
+    for file in ["plugins/demo-c/demo.c", "plugins/sdk/include/moonsail_plugin.h"] {
+        let from = root.join(file);
+        let name = from.file_name().context("a name")?;
+        std::fs::copy(&from, folder.join(name))?;
+    }
     let library = folder.join("libdemo_c.so");
-    let words = line.split(' ').skip(1).map(|word| match word {
-        "libdemo_c.so" => library.clone().into_os_string(),
-        word => word.into(),
-    });
     let mut cc = Command::new("cc");
-    tools::require(cc.args(words).current_dir(root), Duration::from_secs(120))?;
+    tools::require(cc.args(line.split(' ').skip(1)).current_dir(folder), Duration::from_secs(120))?;
     Ok(library)
 }
