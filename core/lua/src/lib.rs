@@ -14,4 +14,4 @@ pub mod vm;
 pub use error::{Fault, Trouble};
 pub use mlua;
 pub use site::{Grants, Site};
-pub use vm::{Budget, Vm, VmLimits};
+pub use vm::{Budget, Library, Vm, VmLimits};
