@@ -5,7 +5,7 @@
 //! busy machine's seconds long), and sleeps for good while no script runs.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(1);
 
 /// How long the thread goes on after the last script, in microseconds.
-const LINGER: u64 = 1_000_000;
+const LINGER: u64 = 200_000;
 
 /// What was stored last: microseconds since [`start`].
 static NOW: AtomicU64 = AtomicU64::new(0);
 /// When a script ran last.
 static USED: AtomicU64 = AtomicU64::new(0);
+/// How many scripts run just now.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
 /// Whether the thread sleeps, or is about to.
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 /// The thread.
@@ -52,23 +54,40 @@ pub(super) fn exact() -> u64 {
     now
 }
 
-/// The real time; a script runs from now on, so the clock has to.
-pub(super) fn use_now() -> u64 {
-    let now = exact();
-    USED.store(now, Ordering::SeqCst);
-    if ASLEEP.load(Ordering::SeqCst)
-        && let Some(Some(ticker)) = TICKER.get()
-    {
-        ticker.unpark();
+/// Keeps the clock going, for as long as a script runs.
+pub(super) struct Going {
+    /// When it began, in microseconds.
+    pub(super) since: u64,
+}
+
+impl Going {
+    pub(super) fn new() -> Self {
+        RUNNING.fetch_add(1, Ordering::SeqCst);
+        let since = exact();
+        USED.store(since, Ordering::SeqCst);
+        if ASLEEP.load(Ordering::SeqCst)
+            && let Some(Some(ticker)) = TICKER.get()
+        {
+            ticker.unpark();
+        }
+        Self { since }
     }
-    now
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What the thread does.
 fn tick() {
     loop {
         thread::sleep(TICK);
-        let unused = |now: u64| now.saturating_sub(USED.load(Ordering::SeqCst)) > LINGER;
+        let unused = |now: u64| {
+            RUNNING.load(Ordering::SeqCst) == 0
+                && now.saturating_sub(USED.load(Ordering::SeqCst)) > LINGER
+        };
         if unused(exact()) {
             ASLEEP.store(true, Ordering::SeqCst);
             // A script that started in between has either seen `ASLEEP` (and wakes us) or is seen here.

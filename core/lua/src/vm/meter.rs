@@ -94,7 +94,8 @@ impl Drop for Restore {
 
 /// Runs `poll` at the expense of `account`.
 pub(super) fn charge<R>(vm: usize, account: &mut Account, poll: impl FnOnce() -> R) -> Poll<R> {
-    let now = clock::use_now();
+    let going = clock::Going::new();
+    let now = going.since;
     let started = thread_time();
     let outer = CURRENT.get();
     let meter = Meter {

@@ -56,40 +56,48 @@ impl Gate {
         }
     }
 
+    fn graveyard(&self) -> std::sync::MutexGuard<'_, Vec<Coroutine>> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Vm {
     /// Ends a coroutine that nobody waits for any more.
-    fn end(self: &Arc<Self>, coroutine: Coroutine) {
-        self.graveyard().push(coroutine);
+    fn end(&self, coroutine: Coroutine) {
+        self.gate.graveyard().push(coroutine);
         self.clear_if_free();
     }
 
     /// Ends what was dropped while somebody held the gate. To be called after the gate was left, and
     /// after something was dropped: then one of the two sides sees it.
-    fn clear_if_free(self: &Arc<Self>) {
-        if self.graveyard().is_empty() {
-            return;
-        }
-        if meter::inside(self.address()) {
-            return self.clear();
-        }
-        if let Ok(_pass) = self.lock.try_lock() {
+    fn clear_if_free(&self) {
+        while !self.gate.graveyard().is_empty() {
+            if meter::inside(self.gate.address()) {
+                return self.clear();
+            }
+            // Whoever holds it looks here when he has left.
+            let Ok(_pass) = self.gate.lock.try_lock() else { return };
             self.clear();
         }
     }
 
     /// Ends what was dropped. Only for whoever holds the gate.
-    fn clear(self: &Arc<Self>) {
-        let dropped = mem::take(&mut *self.graveyard());
+    fn clear(&self) {
+        let dropped = mem::take(&mut *self.gate.graveyard());
         if dropped.is_empty() {
             return;
         }
-        let mut account = Account::new(ENDING);
-        let end = || catch_unwind(AssertUnwindSafe(|| drop(dropped)));
-        // What a destructor panics with has been reported by the panic hook, and there is no one to tell.
-        let _panicked = meter::charge(self.address(), &mut account, end).result;
-    }
-
-    fn graveyard(&self) -> std::sync::MutexGuard<'_, Vec<Coroutine>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+        // To end a coroutine, mlua resets it, and that allocates where nothing catches the error of an
+        // interpreter without memory: the process would end. It frees more than it takes.
+        let limit = |bytes| self.lua.set_memory_limit(bytes).is_ok();
+        limit(0);
+        for coroutine in dropped {
+            let mut account = Account::new(ENDING);
+            let end = || catch_unwind(AssertUnwindSafe(|| drop(coroutine)));
+            // What a destructor panics with has been reported by the panic hook; there is no one to tell.
+            let _panicked = meter::charge(self.gate.address(), &mut account, end).result;
+        }
+        limit(self.limits.memory);
     }
 }
 
@@ -98,7 +106,7 @@ enum Stage<A, F> {
     /// Nothing has happened yet.
     Start(Function, A, F),
     /// Its coroutine runs or waits.
-    Live(Coroutine, F),
+    Live(Coroutine, Option<F>),
     /// It has ended.
     Over,
 }
@@ -119,6 +127,13 @@ impl<A, F> Running<A, F> {
     pub(super) fn new(vm: Vm, function: Function, arguments: A, cpu: Duration, read: F) -> Self {
         let stage = Stage::Start(function, arguments, read);
         Self { vm, account: Account::new(cpu), stage, waiting: None }
+    }
+
+    /// Leaves the coroutine to [`Vm::clear`].
+    fn bury(&mut self) {
+        if let Stage::Live(coroutine, _) = mem::replace(&mut self.stage, Stage::Over) {
+            self.vm.gate.graveyard().push(coroutine);
+        }
     }
 
     /// The gate, if it is free; else a waker is left there.
@@ -156,14 +171,17 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let pass = std::task::ready!(this.poll_pass(cx));
-        let gate = Arc::clone(&this.vm.gate);
-        gate.clear();
+        this.vm.clear();
         let (vm, stage) = (&this.vm, &mut this.stage);
-        let polled = meter::charge(gate.address(), &mut this.account, || {
+        let polled = meter::charge(vm.gate.address(), &mut this.account, || {
             catch_unwind(AssertUnwindSafe(|| step(vm, stage, cx)))
         });
+        if !matches!(polled.result, Ok(Poll::Pending)) {
+            this.bury();
+            this.vm.clear();
+        }
         drop(pass);
-        gate.clear_if_free();
+        this.vm.clear_if_free();
         let dead = this.account.dead;
         let result = match polled.result {
             Ok(Poll::Pending) if polled.sliced => {
@@ -177,7 +195,6 @@ where
             Ok(Poll::Ready(Err(error))) => Err(fault_of(&error, dead)),
             Err(payload) => Err(panicked(payload.as_ref())),
         };
-        this.stage = Stage::Over;
         if let Err(fault) = &result {
             this.vm.note(fault);
         }
@@ -195,32 +212,34 @@ where
     A: IntoLuaMulti,
     F: FnOnce(&Lua, MultiValue) -> Result<R, Fault>,
 {
-    let (mut coroutine, read) = match mem::replace(stage, Stage::Over) {
-        Stage::Start(function, arguments, read) => {
-            let mut all = match arguments.into_lua_multi(&vm.lua) {
-                Ok(all) => all,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            all.push_front(Value::Function(function));
-            let coroutine: Coroutine = Box::pin(vm.enter.call_async::<MultiValue>(all));
-            (coroutine, read)
-        }
-        Stage::Live(coroutine, read) => (coroutine, read),
-        Stage::Over => return Poll::Ready(Err(mlua::Error::CoroutineUnresumable)),
-    };
-    match coroutine.as_mut().poll(cx) {
-        Poll::Pending => {
-            *stage = Stage::Live(coroutine, read);
-            Poll::Pending
-        }
-        Poll::Ready(values) => Poll::Ready(values.map(|values| read(&vm.lua, values))),
+    if let Stage::Start(..) = stage
+        && let Stage::Start(function, arguments, read) = mem::replace(stage, Stage::Over)
+    {
+        let mut all = match arguments.into_lua_multi(&vm.lua) {
+            Ok(all) => all,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        all.push_front(Value::Function(function));
+        *stage = Stage::Live(Box::pin(vm.enter.call_async(all)), Some(read));
     }
+    // It stays where it is, also when this panics, so that it is ended by `Vm::clear` and nowhere else.
+    let Stage::Live(coroutine, read) = stage else {
+        return Poll::Ready(Err(mlua::Error::CoroutineUnresumable));
+    };
+    let values = match std::task::ready!(coroutine.as_mut().poll(cx)) {
+        Ok(values) => values,
+        Err(error) => return Poll::Ready(Err(error)),
+    };
+    let Some(read) = read.take() else {
+        return Poll::Ready(Err(mlua::Error::CoroutineUnresumable));
+    };
+    Poll::Ready(Ok(read(&vm.lua, values)))
 }
 
 impl<A, F> Drop for Running<A, F> {
     fn drop(&mut self) {
         if let Stage::Live(coroutine, _) = mem::replace(&mut self.stage, Stage::Over) {
-            self.vm.gate.end(coroutine);
+            self.vm.end(coroutine);
         }
     }
 }
