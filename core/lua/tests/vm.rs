@@ -211,3 +211,30 @@ fn an_idle_vm_is_small() {
     vm.lua().gc_collect().expect("collects");
     assert!(vm.used_memory() < 1 << 20, "{} bytes", vm.used_memory());
 }
+
+/// mlua resets a coroutine that is over, which allocates; without memory that ended the process.
+#[tokio::test]
+async fn a_call_that_ends_without_memory_ends_nothing_else() {
+    for depth in [1, 10, 100, 1_000] {
+        let vm = vm();
+        let fill = format!(
+            "local kept = {{}}
+            local function fill()
+                local size = 2 ^ 22
+                while size >= 1 do
+                    if not pcall(function() kept[#kept + 1] = ('x'):rep(size) .. #kept end) then
+                        size /= 2
+                    end
+                end
+                for i = 1, 1e6 do kept[#kept + 1] = coroutine.create(print) end
+            end
+            local function deep(n) if n == 0 then fill() else return 1 + deep(n - 1) end end
+            return function() return deep({depth}) end"
+        );
+        let fill = function(&vm, &fill).await;
+        let budget = Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(60) };
+        let fault = vm.call(&fill, (), budget).await.expect_err("there is no memory");
+        assert_eq!(fault.trouble, Trouble::Memory, "{fault:?}");
+        assert!(vm.is_spoilt());
+    }
+}
