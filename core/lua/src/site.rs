@@ -1,6 +1,9 @@
 //! The script that a module is opened for: its name, what it may do, and what it reaches.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::services::Services;
 
 /// What `allow = […]` in `server.toml` grants a script, as it is written there: `kv`, `ldap`,
 /// `http:idp.example.com`, `files:read`.
@@ -36,9 +39,35 @@ pub struct Site {
     pub script: Arc<str>,
     /// What it may do.
     pub grants: Arc<Grants>,
+    /// What it reaches outside of the VM.
+    pub services: Arc<Services>,
+    /// What has been said once and need not be said again before the next load.
+    said: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Site {
+    /// A load of a script. Its clones are the same load, so all VMs get clones of one.
+    pub fn new(script: &str, grants: Grants, services: Arc<Services>) -> Self {
+        Self { script: script.into(), grants: Arc::new(grants), services, said: Arc::default() }
+    }
+
+    /// Whether `what` is to be said for the first time in this load.
+    pub fn once(&self, what: &str) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.insert(what.to_owned())
+    }
+
+    /// Nothing, if `grant` is there, word for word.
+    ///
+    /// # Errors
+    /// [`Site::not_granted`], where it is missing.
+    pub fn require(&self, what: &str, grant: &str) -> mlua::Result<()> {
+        match self.grants.has(grant) {
+            true => Ok(()),
+            false => Err(self.not_granted(what, grant)),
+        }
+    }
+
     /// The error of a call that is not granted; names the line to add.
     pub fn not_granted(&self, what: &str, grant: &str) -> mlua::Error {
         mlua::Error::runtime(format!(

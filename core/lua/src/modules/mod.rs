@@ -4,6 +4,14 @@ use mlua::{Lua, Table};
 
 use crate::site::Site;
 
+mod args;
+mod build;
+mod json;
+mod kv;
+mod log;
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// A function or value of a module, for the reference and the editors' stubs.
 #[derive(Debug, Clone, Copy)]
 pub struct ItemDoc {
@@ -30,4 +38,42 @@ pub struct Module {
 }
 
 /// All modules, by name.
-pub const MODULES: &[Module] = &[];
+pub const MODULES: &[Module] = &[json::MODULE, kv::MODULE, log::MODULE];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::testing::Bench;
+    use super::*;
+
+    #[test]
+    fn tables_have_exactly_the_documented_items() {
+        let bench = Bench::new(&[]);
+        for module in MODULES {
+            let table = (module.open)(&bench.lua, &bench.site).expect("a table");
+            let names = table.pairs::<String, mlua::Value>().map(|pair| pair.expect("a name").0);
+            let documented =
+                module.items.iter().map(|item| item.name).filter(|it| !it.contains(':'));
+            let documented: Vec<String> = documented.map(str::to_owned).collect();
+            let distinct: BTreeSet<String> = documented.iter().cloned().collect();
+            assert_eq!(distinct.len(), documented.len(), "{} twice", module.name);
+            assert_eq!(names.collect::<BTreeSet<_>>(), distinct, "{}", module.name);
+            for item in module.items {
+                assert!(item.doc.ends_with('.'), "{}.{}: {}", module.name, item.name, item.doc);
+                let is_function = item.signature.starts_with('(');
+                let value: mlua::Value = table.raw_get(item.name).expect("a value");
+                let in_table = !item.name.contains(':');
+                assert!(!in_table || value.is_function() == is_function, "{}", item.name);
+            }
+        }
+    }
+
+    #[test]
+    fn modules_are_listed_once_and_in_order() {
+        let names: Vec<&str> = MODULES.iter().map(|module| module.name).collect();
+        let sorted: BTreeSet<&str> = names.iter().copied().collect();
+        assert_eq!(names, sorted.into_iter().collect::<Vec<_>>());
+        assert!(names.iter().all(|name| name.starts_with("moon.")), "{names:?}");
+    }
+}
