@@ -6,11 +6,19 @@ use crate::site::Site;
 
 mod args;
 mod build;
+mod ip;
 mod json;
 mod kv;
 mod log;
+mod metrics;
+mod mime;
+mod path;
+mod ratelimit;
+mod regex;
 #[cfg(test)]
 pub(crate) mod testing;
+mod time;
+mod url;
 
 /// A function or value of a module, for the reference and the editors' stubs.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +46,19 @@ pub struct Module {
 }
 
 /// All modules, by name.
-pub const MODULES: &[Module] = &[json::MODULE, kv::MODULE, log::MODULE];
+pub const MODULES: &[Module] = &[
+    ip::MODULE,
+    json::MODULE,
+    kv::MODULE,
+    log::MODULE,
+    metrics::MODULE,
+    mime::MODULE,
+    path::MODULE,
+    ratelimit::MODULE,
+    regex::MODULE,
+    time::MODULE,
+    url::MODULE,
+];
 
 #[cfg(test)]
 mod tests {
