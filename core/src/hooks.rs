@@ -16,6 +16,7 @@
 mod bus;
 mod check;
 mod complaints;
+mod shadow;
 mod table;
 
 #[cfg(test)]

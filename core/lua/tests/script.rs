@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moonsail_lua::script::{Access, Kind, Loaded, OnError, Returned, Source};
-use moonsail_lua::{Budget, Data, Fault, Grants, Site, VmLimits};
+use moonsail_lua::{Budget, Data, Fault, Grants, Services, Site, VmLimits};
 
 const BUDGET: Budget = Budget { cpu: Duration::from_millis(50), wall: Duration::from_secs(5) };
 
@@ -27,7 +27,8 @@ async fn load(text: &str) -> Result<Loaded, Fault> {
 }
 
 fn site() -> Site {
-    Site { script: "a".into(), grants: Arc::new(Grants::default()) }
+    let (services, _) = Services::for_tests();
+    Site::new("a", Grants::default(), services)
 }
 
 /// Loads, and gives what the first handler returns.
@@ -170,7 +171,7 @@ async fn what_comes_too_late_or_is_no_answer_is_refused() {
 #[tokio::test]
 async fn secrets_and_configuration_are_there() {
     let body = "return moon.ok { url = moon.config.url, one = moon.config.deep.list[1],
-                                 key = moon.secret('key'), script = moon.script }";
+                                 key = moon.secret('key'):reveal(), script = moon.script }";
     let Ok(Returned::Answer(answer)) = answer(body).await else { panic!() };
     assert_eq!(answer.data.get("url"), Some(&text("http://x")));
     assert_eq!(answer.data.get("one"), Some(&Data::Int(1)));

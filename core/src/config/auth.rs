@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
 use super::plugins::Plugin;
+use super::scripts::Script;
 
 /// The section as written in `server.toml`; the file documents each key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +58,8 @@ pub enum AuthProvider {
     File(PathBuf),
     /// A plugin, as `plugin:` and its name.
     Plugin(String),
+    /// A script, as `lua:` and its name.
+    Script(String),
 }
 
 impl AuthProvider {
@@ -66,7 +69,7 @@ impl AuthProvider {
         match self {
             Self::Users => "builtin:users",
             Self::File(_) => "plugin:auth-file",
-            Self::Plugin(id) => id,
+            Self::Plugin(id) | Self::Script(id) => id,
         }
     }
 }
@@ -95,11 +98,11 @@ pub struct Auth {
 }
 
 impl RawAuth {
-    /// `plugins` are those that may be in the chain.
-    pub(crate) fn check(&self, see: &mut Checker<'_>, plugins: &[Plugin]) -> Auth {
+    /// `plugins` and `scripts` are those that may be in the chain.
+    pub(crate) fn check(&self, see: &mut Checker<'_>, plugins: &[Plugin], scripts: &[Script]) -> Auth {
         see.section("auth");
         Auth {
-            chain: self.chain(see, plugins),
+            chain: self.chain(see, plugins, scripts),
             password_threads: match see.count("password_threads", self.password_threads, 0..=1024) {
                 // A flood of logins must leave processors for everybody else (threats §4).
                 0 => (super::processors() / 2).max(1),
@@ -119,21 +122,25 @@ impl RawAuth {
         }
     }
 
-    fn chain(&self, see: &mut Checker<'_>, plugins: &[Plugin]) -> Vec<AuthProvider> {
+    fn chain(&self, see: &mut Checker<'_>, plugins: &[Plugin], scripts: &[Script]) -> Vec<AuthProvider> {
         let loaded: Vec<String> = plugins
             .iter()
             .filter(|plugin| plugin.provides("auth"))
             .map(|plugin| format!("plugin:{}", plugin.name))
             .collect();
+        let scripts: Vec<String> =
+            scripts.iter().map(|script| format!("lua:{}", script.name)).collect();
         let mut chain: Vec<AuthProvider> = Vec::with_capacity(self.chain.len());
         for name in &self.chain {
             let provider = match name.as_str() {
                 "builtin:users" => AuthProvider::Users,
                 _ if loaded.contains(name) => AuthProvider::Plugin(name.clone()),
+                _ if scripts.contains(name) => AuthProvider::Script(name.clone()),
                 "builtin:file" | "plugin:auth-file" => AuthProvider::File(self.file(see)),
                 _ => {
                     let known = ["builtin:users", "builtin:file", "plugin:auth-file"];
                     let known = known.into_iter().chain(loaded.iter().map(String::as_str));
+                    let known = known.chain(scripts.iter().map(String::as_str));
                     see.refuse("chain", Checker::choice(known, name), format!("{name:?}"));
                     continue;
                 }

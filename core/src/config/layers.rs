@@ -155,7 +155,7 @@ impl Layers {
     /// written, else the working folder.
     pub(crate) fn base(&self, key: &str) -> PathBuf {
         // What is in a list has no path of its own.
-        let lists = ["plugin", "mount"];
+        let lists = ["plugin", "mount", "script"];
         let list = |list: &&str| key.strip_prefix(*list).is_some_and(|rest| rest.starts_with('.'));
         let key = lists.into_iter().find(list).unwrap_or(key);
         let Some(Source::File(path)) =

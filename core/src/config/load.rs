@@ -123,6 +123,12 @@ fn flat(raw: &RawSettings) -> Vec<(String, serde_json::Value)> {
     if let Some(plugins) = value.get_mut("plugin") {
         *plugins = super::plugins::shown(plugins);
     }
+    let scripts = value.get_mut("script").and_then(serde_json::Value::as_array_mut);
+    for script in scripts.into_iter().flatten() {
+        if let Some(secrets) = script.get_mut("secrets") {
+            *secrets = super::plugins::shown(secrets);
+        }
+    }
     flatten(String::new(), value, &mut out);
     out
 }

@@ -172,7 +172,7 @@ impl RawPlugin {
 
 /// A value of a plugin's section with the secrets in it: `{ file = "…" }` and `{ env = "…" }`, at any
 /// depth, become the text that they stand for.
-fn resolve(value: Value, base: &Path) -> Result<Value, String> {
+pub(super) fn resolve(value: Value, base: &Path) -> Result<Value, String> {
     Ok(match value {
         Value::Object(members) => {
             let is_secret = members.len() == 1

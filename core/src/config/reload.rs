@@ -17,9 +17,12 @@ const RELOADABLE: &[&str] = &[
     "names.",
     "plugin",
     "hooks.",
+    "script",
 ];
 /// Keys in those sections that it does not: what listeners and connections are made with.
 const AT_START: &[&str] = &[
+    "scripts.vms",
+    "scripts.watch",
     "limits.header_timeout_secs",
     "limits.idle_timeout_secs",
     "limits.max_uri_bytes",

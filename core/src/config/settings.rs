@@ -16,6 +16,7 @@ use super::mounts::{self, Mount, RawMount};
 use super::names::{Names, RawNames};
 use super::plugins::{self, Plugin, Plugins, RawPlugin, RawPlugins};
 use super::previews::{Previews, RawPreviews};
+use super::scripts::{self, RawScript, RawScripts, Script, Scripts};
 use super::server::{RawServer, Server};
 use super::storage::{RawStorage, Storage};
 use super::theme::{RawTheme, Theme};
@@ -42,6 +43,8 @@ pub(crate) struct RawSettings {
     plugin: Vec<RawPlugin>,
     mount: Vec<RawMount>,
     hooks: RawHooks,
+    scripts: RawScripts,
+    script: Vec<RawScript>,
 }
 
 impl Default for RawSettings {
@@ -63,6 +66,8 @@ impl Default for RawSettings {
             plugin: Vec::new(),
             mount: Vec::new(),
             hooks: RawHooks::default(),
+            scripts: RawScripts::default(),
+            script: Vec::new(),
         }
     }
 }
@@ -102,6 +107,10 @@ pub struct Settings {
     pub mount: Vec<Mount>,
     /// `[hooks]`.
     pub hooks: Hooks,
+    /// `[scripts]`.
+    pub scripts: Scripts,
+    /// Each `[[script]]`, in order.
+    pub script: Vec<Script>,
 }
 
 impl Default for Settings {
@@ -119,7 +128,12 @@ impl RawSettings {
     pub(crate) fn tables() -> Dict {
         let plugin = Value::serialize(RawPlugin::default()).expect("plain structs serialise");
         let mount = Value::serialize(RawMount::default()).expect("plain structs serialise");
-        Dict::from([("plugin".to_owned(), plugin), ("mount".to_owned(), mount)])
+        let script = Value::serialize(RawScript::default()).expect("plain structs serialise");
+        Dict::from([
+            ("plugin".to_owned(), plugin),
+            ("mount".to_owned(), mount),
+            ("script".to_owned(), script),
+        ])
     }
 
     pub(crate) fn check(&self, see: &mut Checker<'_>) -> Settings {
@@ -131,6 +145,7 @@ impl RawSettings {
             see.refuse("data_dir", "a folder", format_args!("the file {}", data_dir.display()));
         }
         let plugin = plugins::check_all(&self.plugin, see);
+        let script = scripts::check_all(&self.script, see);
         let storage = self.storage.check(see, &plugin);
         let mount = mounts::check_all(&self.mount, see, &plugin, (&data_dir, &storage.homes));
         Settings {
@@ -139,7 +154,7 @@ impl RawSettings {
             tls: self.tls.check(see),
             limits: self.limits.check(see),
             storage,
-            auth: self.auth.check(see, &plugin),
+            auth: self.auth.check(see, &plugin, &script),
             events: self.events.check(see),
             apps: self.apps.check(see),
             previews: self.previews.check(see),
@@ -150,6 +165,8 @@ impl RawSettings {
             plugin,
             mount,
             hooks: self.hooks.check(see),
+            scripts: self.scripts.check(see),
+            script,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct HookSource {
     pub hooks: Arc<dyn DynHooks>,
     /// What the owner says about its errors, above what it says itself.
     pub on_error: Option<OnError>,
+    /// It is asked, and what it says only goes into the log.
+    pub shadow: bool,
 }
 
 /// Somebody who listens to an event.
@@ -37,6 +39,7 @@ pub struct Listening {
     pub hooks: Arc<dyn DynHooks>,
     priority: i32,
     on_error: Option<OnError>,
+    shadow: bool,
 }
 
 /// An interest in an event that cannot come.
@@ -148,8 +151,31 @@ impl Bus {
         self.0.listening.load()[event as usize].clone()
     }
 
-    /// Asks about an event. To be called without any lock.
+    /// Asks about an event, and beside that those who only would have a say. To be called without any
+    /// lock.
     pub async fn ask(
+        &self,
+        call: &Call,
+        id: EventId,
+        fields: Fields,
+        content: Option<Arc<dyn Content>>,
+    ) -> Verdict {
+        let listening = self.listening(id);
+        let shadows: Vec<Listening> = listening.iter().filter(|it| it.shadow).cloned().collect();
+        if shadows.is_empty() {
+            return self.decide(call, id, fields, content).await;
+        }
+        let verdict = self.decide(call, id, fields.clone(), content.clone()).await;
+        // The content is there no longer than the decision takes.
+        let event = Event { name: id.spec().name.into(), fields, content };
+        for shadow in shadows {
+            let said = self.ask_one(&shadow, call, id.spec(), &event).await;
+            super::shadow::compare(&shadow.name, call, &event, said.ok(), &verdict);
+        }
+        verdict
+    }
+
+    async fn decide(
         &self,
         call: &Call,
         id: EventId,
@@ -164,7 +190,7 @@ impl Bus {
         let mut event = Event { name: spec.name.into(), fields, content };
         let mut changed = Fields::new();
         // Whose turn it is does not change while they are being asked.
-        for listening in self.listening(id) {
+        for listening in self.listening(id).into_iter().filter(|it| !it.shadow) {
             let decision = match self.ask_one(&listening, call, spec, &event).await {
                 Ok(decision) => decision,
                 Err(true) => return Verdict::Failed,
@@ -274,6 +300,7 @@ fn listen(lists: &mut [Vec<Listening>], source: &HookSource) -> Result<(), BadIn
                         hooks: Arc::clone(&source.hooks),
                         priority: interest.priority,
                         on_error: source.on_error.or(interest.on_error),
+                        shadow: source.shadow,
                     });
                 }
             }

@@ -21,6 +21,7 @@ use crate::context;
 use crate::data::Data;
 use crate::error::{Fault, Trouble};
 use crate::modules::MODULES;
+use crate::secret::Secret;
 use crate::site::Site;
 use crate::vm::{Library, Vm, VmLimits};
 
@@ -105,9 +106,9 @@ impl Source {
     }
 
     fn add_secret(&self, lua: &Lua, moon: &Table) -> mlua::Result<()> {
-        let secrets = self.secrets.clone();
+        let (secrets, site) = (self.secrets.clone(), self.site.clone());
         let secret = move |_: &Lua, name: String| match secrets.iter().find(|(it, _)| *it == name) {
-            Some((_, value)) => Ok(value.clone()),
+            Some((_, value)) => Ok(Secret::new(&name, value.as_str(), &site)),
             None => Err(mlua::Error::runtime(format!(
                 "moon.secret: there is no secret '{name}'; add it to [script.secrets] in server.toml, as \
                  {name} = {{ file = \"…\" }} or {{ env = \"…\" }}"

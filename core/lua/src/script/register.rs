@@ -206,25 +206,15 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A span of time: a number of seconds, or a number with `ms`, `s`, `m`, `h` or `d` behind it.
+/// A span of time: a number of seconds, or text such as `500ms`, `1h30m`.
 pub fn duration(value: &Data) -> Option<Duration> {
-    let text = match value {
-        Data::Int(secs) => return u64::try_from(*secs).ok().map(Duration::from_secs),
-        Data::Number(secs) => return Duration::try_from_secs_f64(*secs).ok(),
-        Data::Text(text) => text.trim(),
-        _ => return None,
-    };
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
-    let number: f64 = number.trim().parse().ok()?;
-    let factor = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number * factor).ok()
+    match value {
+        #[expect(clippy::cast_precision_loss, reason = "so many seconds are refused")]
+        Data::Int(secs) => crate::duration::from_seconds(*secs as f64),
+        Data::Number(secs) => crate::duration::from_seconds(*secs),
+        Data::Text(text) => crate::duration::parse(text),
+        _ => None,
+    }
 }
 
 /// Adds the functions that register to `moon`.

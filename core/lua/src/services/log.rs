@@ -25,7 +25,7 @@ impl Level {
     }
 }
 
-/// A line. The request it belongs to is that of the current span.
+/// A line. The request it belongs to is that of the running call (`context`).
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     /// The script's name.
@@ -61,11 +61,13 @@ impl Log for TracingLog {
             false => Some(serde_json::Value::Object(fields).to_string()),
         };
         let (script, message) = (record.script, record.message);
+        let context = crate::context::current();
+        let request = (!context.request_id.is_empty()).then_some(context.request_id.as_str());
         match record.level {
-            Level::Debug => tracing::debug!(script, fields, "{message}"),
-            Level::Info => tracing::info!(script, fields, "{message}"),
-            Level::Warn => tracing::warn!(script, fields, "{message}"),
-            Level::Error => tracing::error!(script, fields, "{message}"),
+            Level::Debug => tracing::debug!(script, request, fields, "{message}"),
+            Level::Info => tracing::info!(script, request, fields, "{message}"),
+            Level::Warn => tracing::warn!(script, request, fields, "{message}"),
+            Level::Error => tracing::error!(script, request, fields, "{message}"),
         }
     }
 }
