@@ -116,6 +116,8 @@ pub(super) struct Running<A, F> {
     vm: Vm,
     account: Account,
     stage: Stage<A, F>,
+    /// Whether the last poll ended because its slice was over.
+    sliced: bool,
     /// Waiting for the gate.
     waiting: Option<Pin<Box<dyn Future<Output = Option<Pass>> + Send>>>,
 }
@@ -126,7 +128,7 @@ impl<A, F> Unpin for Running<A, F> {}
 impl<A, F> Running<A, F> {
     pub(super) fn new(vm: Vm, function: Function, arguments: A, cpu: Duration, read: F) -> Self {
         let stage = Stage::Start(function, arguments, read);
-        Self { vm, account: Account::new(cpu), stage, waiting: None }
+        Self { vm, account: Account::new(cpu), stage, sliced: false, waiting: None }
     }
 
     /// Leaves the coroutine to [`Vm::clear`].
@@ -185,11 +187,19 @@ where
         let dead = this.account.dead;
         let result = match polled.result {
             Ok(Poll::Pending) if polled.sliced => {
+                this.sliced = true;
                 // Behind all others, and after timers and sockets have been looked at.
                 let _pending = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
             }
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                // The slice may have ended between asking what is awaited, which then became ready, and
+                // saying that it was not: this poll said so, and has used up the only wake-up.
+                if mem::take(&mut this.sliced) {
+                    cx.waker().wake_by_ref();
+                }
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(Ok(_))) if dead => Err(fault_of(&mlua::Error::runtime(""), true)),
             Ok(Poll::Ready(Ok(read))) => read,
             Ok(Poll::Ready(Err(error))) => Err(fault_of(&error, dead)),
