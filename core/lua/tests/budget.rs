@@ -164,6 +164,31 @@ async fn a_call_inside_a_call_runs() {
     assert_eq!(values.front().and_then(Value::as_i64), Some(7));
 }
 
+/// What is not ready is waited for wherever it is called.
+#[tokio::test(start_paused = true)]
+async fn a_coroutine_of_the_scripts_own_can_wait() {
+    let source = "
+        local seen = {}
+        for x in coroutine.wrap(function()
+            for i = 1, 3 do sleep(1000) coroutine.yield(i) sleep(1000) end
+        end) do seen[#seen + 1] = x end
+        local co = coroutine.create(function(a)
+            sleep(1000)
+            local b = coroutine.yield(a + 1)
+            coroutine.wrap(function() sleep(1000) end)()
+            for i = 1, 30000 do sleep(0) end
+            error(b, 0)
+        end)
+        local _, first = coroutine.resume(co, 1)
+        local ok, second = coroutine.resume(co, 'raised')
+        local caught, why = pcall(coroutine.wrap(function() sleep(1) error({ 7 }) end))
+        return table.concat(seen, ','), first, ok, second, coroutine.status(co), caught, why[1]";
+    let (vm, function) = prepare(source).await;
+    let values = vm.call(&function, (), budget(60_000)).await.expect("it waits");
+    let texts: Vec<String> = values.iter().map(|it| it.to_string().expect("a text")).collect();
+    assert_eq!(texts, ["1,2,3", "2", "false", "raised", "dead", "false", "7"]);
+}
+
 /// Counts how many of it there are.
 struct Held(Arc<AtomicU64>);
 
@@ -194,15 +219,19 @@ async fn dropped_calls_give_everything_back() {
         }
     };
     environment.raw_set("wait", vm.lua().create_async_function(wait).expect("made")).expect("set");
-    let source = b"return function() local kept = ('x'):rep(1000) .. tostring({}) pcall(wait) return kept end";
+    let source = b"return function(own)
+        local kept = ('x'):rep(1000) .. tostring({})
+        if own then coroutine.wrap(function() coroutine.wrap(wait)() end)() else pcall(wait) end
+        return kept
+    end";
     let function = vm.run("scripts/a.lua", source, &environment).await.expect("runs").pop_front();
     let Some(Value::Function(function)) = function else { panic!("no function") };
     let mut memory = Vec::new();
     for _ in 0..3 {
         let mut calls = tokio::task::JoinSet::new();
-        for _ in 0..1_000 {
+        for index in 0..1_000 {
             let (vm, function) = (vm.clone(), function.clone());
-            calls.spawn(async move { vm.call(&function, (), budget(50)).await });
+            calls.spawn(async move { vm.call(&function, index % 2 == 0, budget(50)).await });
         }
         let started = Instant::now();
         while held.load(Ordering::SeqCst) < 1_000 {

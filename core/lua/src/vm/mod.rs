@@ -6,6 +6,7 @@
 //! | [`guard`] | the library's functions, bounded |
 //! | [`meter`], [`clock`] | processor time, slices, the interrupt |
 //! | [`running`] | a call as a future: the gate, panics, dropping |
+//! | [`coroutines`] | waiting inside a script's own coroutines |
 //! | [`require`] | other files of the scripts' folder |
 //! | [`fault`] | errors as their author needs them |
 //!
@@ -17,6 +18,7 @@
 )]
 
 mod clock;
+mod coroutines;
 mod fault;
 mod guard;
 mod meter;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Function, Lua, Table, Value, Variadic};
 
-use super::guard;
+use super::{coroutines, guard};
 
 /// Globals that reach out of the sandbox, or that would show one script another's functions.
 const REMOVED: &[&str] = &[
@@ -68,6 +68,7 @@ pub(super) fn close(lua: &Lua, printer: &Printer) -> mlua::Result<Base> {
         }
     }
     guard::install(lua)?;
+    coroutines::install(lua)?;
     let count = |lua: &Lua, what: Option<String>| match what.as_deref() {
         Some("count") => Ok(lua.used_memory() as f64 / 1024.0),
         _ => Err(mlua::Error::runtime("collectgarbage knows only \"count\" here")),
