@@ -80,6 +80,11 @@ impl Given {
         &self.value
     }
 
+    /// A value inside of it.
+    pub(crate) fn field(&self, name: &str, value: Value) -> Self {
+        Self { call: Arc::clone(&self.call), name: format!("{}.{name}", self.name), value }
+    }
+
     pub(crate) fn into_value(self) -> Value {
         self.value
     }

@@ -6,9 +6,11 @@ use crate::site::Site;
 
 mod args;
 mod build;
+mod http;
 mod ip;
 mod json;
 mod kv;
+mod ldap;
 mod log;
 mod metrics;
 mod mime;
@@ -47,9 +49,11 @@ pub struct Module {
 
 /// All modules, by name.
 pub const MODULES: &[Module] = &[
+    http::MODULE,
     ip::MODULE,
     json::MODULE,
     kv::MODULE,
+    ldap::MODULE,
     log::MODULE,
     metrics::MODULE,
     mime::MODULE,

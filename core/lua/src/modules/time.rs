@@ -101,8 +101,10 @@ fn parse(lua: &Lua, mut args: Args) -> Result<(Option<f64>, Option<String>)> {
 fn date(lua: &Lua, site: &Site, mut args: Args) -> Result<Table> {
     let stamp = moment(site, &args.take("moment"))?;
     let given = args.take("zone");
-    let name =
-        given.value().is_nil().then(|| Ok("UTC".to_owned())).unwrap_or_else(|| given.text())?;
+    let name = match given.value().is_nil() {
+        true => "UTC".to_owned(),
+        false => given.text()?,
+    };
     let zone = match name.as_str() {
         "UTC" => TimeZone::UTC,
         "local" => TimeZone::system(),

@@ -104,27 +104,32 @@ fn parse(lua: &Lua, mut args: Args) -> Result<(Option<Table>, Option<String>)> {
     Ok((Some(table), None))
 }
 
-fn query(given: &Given) -> Result<String> {
+/// A query or form of a table's names and values.
+pub(super) fn query(given: &Given) -> Result<String> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for pair in given.table()?.pairs::<Value, Value>() {
         let (Value::String(name), value) = pair? else {
             return Err(given.wrong("a table with named fields"));
         };
         let name = name.to_str().map_err(|_| given.bad("has a name that is not UTF-8"))?.to_owned();
-        let mut push = |value: &Value| match value {
-            Value::String(it) => match it.to_str() {
-                Ok(it) => Ok(pairs.push((name.clone(), it.to_owned()))),
-                Err(_) => Err(given.bad(format!("is not UTF-8 at '{name}'"))),
-            },
-            Value::Integer(it) => Ok(pairs.push((name.clone(), it.to_string()))),
-            Value::Number(it) if it.is_finite() => Ok(pairs.push((name.clone(), it.to_string()))),
-            Value::Boolean(it) => Ok(pairs.push((name.clone(), it.to_string()))),
-            other => {
-                let kind = super::args::kind(other);
-                Err(given.bad(format!(
-                    "must hold texts, numbers, booleans and lists; '{name}' is {kind}"
-                )))
-            }
+        let mut push = |value: &Value| {
+            let text = match value {
+                Value::String(it) => match it.to_str() {
+                    Ok(it) => it.to_owned(),
+                    Err(_) => return Err(given.bad(format!("is not UTF-8 at '{name}'"))),
+                },
+                Value::Integer(it) => it.to_string(),
+                Value::Number(it) if it.is_finite() => it.to_string(),
+                Value::Boolean(it) => it.to_string(),
+                other => {
+                    let kind = super::args::kind(other);
+                    return Err(given.bad(format!(
+                        "must hold texts, numbers, booleans and lists; '{name}' is {kind}"
+                    )));
+                }
+            };
+            pairs.push((name.clone(), text));
+            Ok(())
         };
         match &value {
             Value::Table(list) => {

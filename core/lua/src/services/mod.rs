@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 mod clock;
+mod directory;
 mod fakes;
 mod http;
 mod kv;
@@ -17,8 +18,10 @@ mod ldap;
 mod limits;
 mod log;
 mod metrics;
+mod web;
 
 pub use clock::{Clock, SystemClock};
+pub use directory::Directories;
 pub use fakes::{FakeClock, FakeHttp, FakeLdap, FakeLog, FakeMetrics, Fakes};
 pub use http::{Http, HttpAnswer, HttpRequest, Reach};
 pub use kv::{Kv, MemoryKv};
@@ -26,6 +29,7 @@ pub use ldap::{Entry, Ldap, LdapError, LdapPool, LdapSettings, Login, Question, 
 pub use limits::RateLimits;
 pub use log::{Level, Log, Record, TracingLog};
 pub use metrics::{Metrics, Sample, SampleKind};
+pub use web::Web;
 
 /// What a service answers with, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
