@@ -14,6 +14,7 @@ mod ldap;
 mod log;
 mod metrics;
 mod mime;
+mod password;
 mod path;
 mod ratelimit;
 mod regex;
@@ -57,6 +58,7 @@ pub const MODULES: &[Module] = &[
     log::MODULE,
     metrics::MODULE,
     mime::MODULE,
+    password::MODULE,
     path::MODULE,
     ratelimit::MODULE,
     regex::MODULE,
