@@ -6,6 +6,7 @@ use crate::site::Site;
 
 mod args;
 mod build;
+mod crypto;
 mod http;
 mod ip;
 mod json;
@@ -50,6 +51,7 @@ pub struct Module {
 
 /// All modules, by name.
 pub const MODULES: &[Module] = &[
+    crypto::MODULE,
     http::MODULE,
     ip::MODULE,
     json::MODULE,
