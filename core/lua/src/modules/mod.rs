@@ -97,6 +97,26 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn documented_methods_are_there() {
+        let bench = Bench::new(&["ldap", "http:a.example"]);
+        bench.fakes.http.answer("", Ok(crate::services::HttpAnswer::default()));
+        let objects = "return {
+            regex = require('moon.regex').compile('a'),
+            pool = require('moon.ldap').pool { url = 'ldaps://x' },
+            connection = require('moon.ldap').pool({ url = 'ldaps://x' }):bind(),
+            response = require('moon.http').get('https://a.example/'),
+        }";
+        bench.set("objects", bench.run(objects).await.into_iter().next().expect("a table"));
+        for module in MODULES {
+            for item in module.items {
+                let Some((object, method)) = item.name.split_once(':') else { continue };
+                let kind = bench.text(&format!("return type(objects.{object}.{method})")).await;
+                assert_eq!(kind, "function", "{}: {}", module.name, item.name);
+            }
+        }
+    }
+
     #[test]
     fn modules_are_listed_once_and_in_order() {
         let names: Vec<&str> = MODULES.iter().map(|module| module.name).collect();

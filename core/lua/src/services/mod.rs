@@ -80,6 +80,12 @@ impl Services {
         }
     }
 
+    /// The real ones; values and figures are kept by the server.
+    pub fn real(kv: Arc<dyn Kv>, metrics: Arc<dyn Metrics>) -> Self {
+        let (http, ldap) = (Arc::new(Web::default()), Arc::new(Directories::default()));
+        Self::new(Arc::new(SystemClock), kv, http, ldap, Arc::new(TracingLog), metrics)
+    }
+
     /// Services that reach nothing, and what a test does with them.
     pub fn for_tests() -> (Arc<Self>, Fakes) {
         let fakes = Fakes::default();
