@@ -11,6 +11,7 @@ pub mod data;
 mod duration;
 pub mod error;
 pub mod modules;
+mod net;
 pub mod script;
 pub mod secret;
 pub mod services;

@@ -34,6 +34,7 @@ use crate::content::{Content, Publisher};
 use crate::dav::MountRule;
 use crate::ext::Extensions;
 use crate::ext::capabilities::CapabilityChain;
+use crate::ext::lua::{ScriptError, Scripts};
 use crate::ext::plugin::{PluginError, Plugins};
 use crate::hooks::{BadInterest, Bus};
 use crate::outside::{Keeper, OutsideMetrics};
@@ -122,6 +123,9 @@ pub enum StartError {
         /// What to do.
         remedy: String,
     },
+    /// A script cannot be used.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// A plugin cannot be used.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -147,6 +151,8 @@ pub struct House {
     pub auth: Arc<Auth>,
     /// Native plugins.
     pub plugins: Arc<Plugins>,
+    /// Scripts.
+    pub scripts: Arc<Scripts>,
     /// Who is asked before something happens.
     pub bus: Bus,
     /// Who patches the capabilities.
@@ -196,7 +202,9 @@ impl House {
         let store = open_index(&folder, settings, &clock)?;
         let plugins = open_plugins(&folder, settings, &store).await?;
         guests::welcome(&plugins, settings, &mut extensions);
-        let bus = Bus::of(&extensions.hooks)?;
+        let scripts = Scripts::load(&settings.script, settings.scripts, &store).await?;
+        extensions.sinks.extend(scripts.sinks());
+        let bus = Bus::of(&guests::hooks(&extensions, &scripts))?;
         bus.set_patience(settings.hooks.timeout);
         let data = open_storage(&folder)?;
         let provided = storages::provided(&plugins);
@@ -223,7 +231,7 @@ impl House {
         }
         let tree = Tree::new(Arc::clone(&store), clock.clone()).homes_on(opened.homes);
         storages::plant(&tree, &opened).await?;
-        let auth = open_auth(settings, &plugins, &store, &clock)?.asking(bus.clone());
+        let auth = open_auth(settings, &plugins, &scripts, &store, &clock)?.asking(bus.clone());
         let auth = Arc::new(auth);
         let capabilities = CapabilityChain::new(bus.clone(), clock.clone());
         capabilities.replace(extensions.capabilities.clone());
@@ -236,7 +244,7 @@ impl House {
         );
         content.set_freshness(Arc::new(keeper.clone()));
         let apps = Arc::new(Mounts::default());
-        apps.set(extensions.apps.clone())?;
+        apps.set(guests::apps(&extensions, &scripts))?;
         let previews = Previews::new(extensions.previewers.clone(), settings::previews(settings));
         let min_free = Arc::new(AtomicU64::new(settings.storage.min_free_bytes));
         Ok(Self {
@@ -246,6 +254,7 @@ impl House {
             tree,
             auth,
             plugins,
+            scripts: Arc::new(scripts),
             bus,
             capabilities: Arc::new(capabilities),
             ocs: ArcSwap::from_pointee(settings::capability_facts(settings)),
@@ -344,13 +353,14 @@ async fn open_plugins(
 fn open_auth(
     settings: &Settings,
     plugins: &Plugins,
+    scripts: &Scripts,
     store: &Arc<dyn Store>,
     clock: &Clock,
 ) -> Result<Auth, StartError> {
     let passwords = Passwords::new(settings::password_threads(settings));
     let mut chain = Providers::new();
     for provider in &settings.auth.chain {
-        let authenticator = match providers::open(settings, plugins, provider)? {
+        let authenticator = match providers::open(settings, plugins, Some(scripts), provider)? {
             Some(provider) => provider,
             None => Arc::new(BuiltinUsers::new(Arc::clone(store), passwords.clone())),
         };

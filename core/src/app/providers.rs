@@ -8,6 +8,7 @@ use moonsail_sdk::auth::DynAuthenticator;
 
 use super::{StartError, settings};
 use crate::config::{AuthProvider, Settings};
+use crate::ext::lua::Scripts;
 use crate::ext::plugin::Plugins;
 use crate::ids::random_token;
 
@@ -32,7 +33,7 @@ impl OpenProviders {
         let plugins = Plugins::load(&settings.plugin, settings.plugins, &run, None).await?;
         let mut opened = Self { providers: Providers::new(), plugins };
         for provider in &settings.auth.chain {
-            match open(settings, &opened.plugins, provider) {
+            match open(settings, &opened.plugins, None, provider) {
                 Ok(Some(found)) => opened.providers.push((provider.id().to_owned(), found)),
                 Ok(None) => {}
                 Err(error) => {
@@ -51,10 +52,11 @@ impl OpenProviders {
     }
 }
 
-/// Opens a provider; `None` for the users in the index.
+/// Opens a provider; `None` for the users in the index, and for a script where there are none.
 pub(super) fn open(
     settings: &Settings,
     plugins: &Plugins,
+    scripts: Option<&Scripts>,
     provider: &AuthProvider,
 ) -> Result<Option<Arc<dyn DynAuthenticator>>, StartError> {
     match provider {
@@ -62,6 +64,11 @@ pub(super) fn open(
         AuthProvider::File(path) => {
             let file = AuthFile::open(AuthFileConfig { path: path.clone() })?;
             Ok(Some(Arc::new(file.at_once(settings::password_threads(settings)))))
+        }
+        AuthProvider::Script(id) => {
+            let name = id.strip_prefix("lua:").unwrap_or(id);
+            let slot = scripts.and_then(|scripts| scripts.find(name));
+            Ok(slot.map(|slot| Arc::clone(slot) as _))
         }
         AuthProvider::Plugin(id) => super::authenticator(plugins, id, settings).map(Some),
     }

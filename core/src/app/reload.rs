@@ -51,8 +51,9 @@ impl Live {
         let Reloaded { settings, changes } = reloaded;
         house.min_free.store(settings.storage.min_free_bytes, Relaxed);
         house.auth.set_default_quota(settings.storage.default_quota);
-        if house.plugins.follow(&settings.plugin).await {
-            house.plugins_changed();
+        let plugins = house.plugins.follow(&settings.plugin).await;
+        if house.scripts.follow(&settings.script).await || plugins {
+            house.guests_changed();
         }
         house.bus.set_patience(settings.hooks.timeout);
         house.capabilities.forget();

@@ -66,6 +66,7 @@ pub async fn serve(
     metrics.register(|registry| net_metrics.register(registry));
     metrics.register(|registry| house.outside_metrics.register(registry));
     metrics.register(|registry| house.plugins.register(registry));
+    metrics.register(|registry| house.scripts.register(registry));
     let for_admin = Inherited { plain: std::mem::take(&mut given.admin), ..Inherited::default() };
     let server = Server::bind_or_take(settings::net(settings), given, Some(&certs), net_metrics)?;
     let mut admin = start_admin(&house, settings, for_admin, metrics.clone());
@@ -199,6 +200,8 @@ fn start_background(house: &House, settings: &Settings, certs: Arc<CertStore>) -
     });
     tasks.spawn(certs.watch(CERTIFICATES));
     tasks.spawn(house.keeper.clone().run());
+    house.scripts.start_timers();
+    tasks.spawn(house.guests().watch_scripts());
     tasks
 }
 
@@ -235,9 +238,11 @@ fn start_admin(house: &House, settings: &Settings, given: Inherited, metrics: Me
     let index = Arc::clone(&house.store);
     let content = house.content.clone();
     let min_free = Arc::clone(&house.min_free);
+    let scripts = Arc::clone(&house.scripts);
     let admin = Admin::new(metrics, move || {
         let (index, content) = (Arc::clone(&index), content.clone());
         let min_free = Arc::clone(&min_free);
+        let degraded = scripts.degraded();
         Box::pin(async move {
             let answers = store::read(&index, |tx| {
                 tx.homes().map(|homes| homes.iter().filter(|it| it.owner.is_person()).count())
@@ -251,6 +256,7 @@ fn start_admin(house: &House, settings: &Settings, given: Inherited, metrics: Me
             let min_free = min_free.load(Relaxed);
             let uploads = free.is_none_or(|free| free > min_free);
             health.details.insert("uploads_taken".into(), uploads.into());
+            health.details.insert("degraded_scripts".into(), degraded.into());
             health
         })
     });

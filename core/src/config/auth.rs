@@ -99,7 +99,12 @@ pub struct Auth {
 
 impl RawAuth {
     /// `plugins` and `scripts` are those that may be in the chain.
-    pub(crate) fn check(&self, see: &mut Checker<'_>, plugins: &[Plugin], scripts: &[Script]) -> Auth {
+    pub(crate) fn check(
+        &self,
+        see: &mut Checker<'_>,
+        plugins: &[Plugin],
+        scripts: &[Script],
+    ) -> Auth {
         see.section("auth");
         Auth {
             chain: self.chain(see, plugins, scripts),
@@ -122,7 +127,12 @@ impl RawAuth {
         }
     }
 
-    fn chain(&self, see: &mut Checker<'_>, plugins: &[Plugin], scripts: &[Script]) -> Vec<AuthProvider> {
+    fn chain(
+        &self,
+        see: &mut Checker<'_>,
+        plugins: &[Plugin],
+        scripts: &[Script],
+    ) -> Vec<AuthProvider> {
         let loaded: Vec<String> = plugins
             .iter()
             .filter(|plugin| plugin.provides("auth"))

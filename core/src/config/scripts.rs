@@ -17,7 +17,7 @@ const GRANTS: [&str; 6] = ["http:", "http-private:", "ldap", "kv", "files:read",
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawScripts {
-    vms: usize,
+    vms: u64,
     watch: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct RawScript {
     shadow: bool,
     cpu_millis: u64,
     timeout_secs: u64,
-    memory_mib: usize,
+    memory_mib: u64,
     config: BTreeMap<String, Value>,
     secrets: BTreeMap<String, Value>,
 }
@@ -141,7 +141,8 @@ impl RawScript {
     fn check(&self, see: &mut Checker<'_>) -> Script {
         let usual = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(usual) {
-            let expected = "a name of at most 64 letters a-z, digits, - and _, as in \"office-hours\"";
+            let expected =
+                "a name of at most 64 letters a-z, digits, - and _, as in \"office-hours\"";
             see.refuse("name", expected, format_args!("{:?}", self.name));
         }
         let of = format!("the script {:?}", self.name);

@@ -7,11 +7,13 @@
 //! | Where | What |
 //! |---|---|
 //! | `plugin/` | native plugins: loading, generations, what the server does for them |
+//! | `lua/` | scripts |
 //! | `blobs/` | a storage of files over any store of objects |
 //! | `capabilities/` | the chain of those who patch the capabilities |
 
 pub mod blobs;
 pub mod capabilities;
+pub mod lua;
 #[expect(unsafe_code, reason = "a library is loaded, and its entry believed")]
 pub mod plugin;
 

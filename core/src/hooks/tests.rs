@@ -50,7 +50,7 @@ type Asked = Arc<Mutex<Vec<&'static str>>>;
 
 fn double(asked: &Asked, name: &'static str, interest: Interest, does: Does) -> HookSource {
     let hooks = Double { interest: vec![interest], does, name, asked: Arc::clone(asked) };
-    HookSource { name: name.to_owned(), hooks: Arc::new(hooks), on_error: None }
+    HookSource { name: name.to_owned(), hooks: Arc::new(hooks), on_error: None, shadow: false }
 }
 
 fn common() -> Fields {

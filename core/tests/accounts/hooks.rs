@@ -23,7 +23,7 @@ impl Hooks for Refuses {
 
 fn refuse(house: &House, event: &'static str) {
     let hooks = Arc::new(Refuses(event));
-    let source = HookSource { name: "test".to_owned(), hooks, on_error: None };
+    let source = HookSource { name: "test".to_owned(), hooks, on_error: None, shadow: false };
     house.bus.replace(&[source]).expect("an event that there is");
 }
 

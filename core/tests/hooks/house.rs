@@ -124,7 +124,8 @@ impl Bed {
         let data_dir = folder.path().join("data");
         let settings = Settings { data_dir, ..Settings::default() };
         let ear = Arc::new(Ear::default());
-        let hooks = HookSource { name: "ear".to_owned(), hooks: ear.clone(), on_error };
+        let hooks =
+            HookSource { name: "ear".to_owned(), hooks: ear.clone(), on_error, shadow: false };
         let extensions = Extensions { hooks: vec![hooks], capabilities, ..Extensions::default() };
         let house = Arc::new(House::open_with(&settings, extensions).await.unwrap());
         let alice = NewUser {

@@ -11,6 +11,7 @@ mod error;
 mod groups;
 mod plugins;
 mod scan;
+mod scripts;
 mod tokens;
 mod users;
 mod wire_secret;
@@ -24,6 +25,7 @@ pub use error::CommandError;
 pub use groups::GroupCommand;
 pub use plugins::PluginCommand;
 pub use scan::Scanned;
+pub use scripts::ScriptCommand;
 pub use tokens::{NewAppPassword, TokenCommand};
 pub use users::{NewAccount, NewQuota, UserCommand};
 
@@ -59,6 +61,8 @@ pub enum Command {
     Backup(BackupCommand),
     /// About plugins.
     Plugin(PluginCommand),
+    /// About scripts.
+    Script(ScriptCommand),
 }
 
 /// Carries out a command. Its effects hold for the next request of a running server.
@@ -78,6 +82,7 @@ pub async fn execute(
         Command::Token(command) => tokens::execute(house, command).await,
         Command::Scan { user } => scan::execute(house, user, findings).await,
         Command::Plugin(command) => plugins::execute(house, command).await,
+        Command::Script(command) => scripts::execute(house, command).await,
         Command::Capabilities { user } => capabilities::execute(house, user).await,
         Command::Backup(command) => backup::execute(house, command, findings).await,
         Command::Fsck => {

@@ -23,7 +23,7 @@ pub(super) async fn execute(house: &House, command: PluginCommand) -> Result<Val
         PluginCommand::List => serde_json::to_value(house.plugins.states()),
         PluginCommand::Reload { name } => match house.plugins.reload(&name, None).await {
             Ok(state) => {
-                house.plugins_changed();
+                house.guests_changed();
                 serde_json::to_value(state)
             }
             Err(error) => return Err(CommandError::Refused(error.to_string())),

@@ -161,7 +161,8 @@ impl Hooks for Patches {
 async fn hooks_have_their_say_after_the_providers() {
     let (provider, _) = says(r#"{"theming":{"slogan":"from x","name":"x"}}"#, 60, 9);
     let hooks: Arc<dyn crate::hooks::DynHooks> = Arc::new(Patches(r#"{"theming":{"name":"y"}}"#));
-    let bus = Bus::of(&[HookSource { name: "y".to_owned(), hooks, on_error: None }]).unwrap();
+    let bus = Bus::of(&[HookSource { name: "y".to_owned(), hooks, on_error: None, shadow: false }])
+        .unwrap();
     let chain = CapabilityChain::new(bus, Clock::fixed(0));
     assert!(!chain.is_empty());
     chain.replace(vec![("x".to_owned(), Arc::new(provider) as _)]);

@@ -36,7 +36,9 @@ pub(super) fn decision(spec: &EventSpec, returned: Returned) -> Result<Decision,
             Kind::Tempfail => Err(NoAnswer::Later(text_of(&data, "message"))),
             Kind::Replace => Ok(Decision::Replace(replaced(spec, &data)?)),
             Kind::Respond => Ok(Decision::Respond(response(&data)?)),
-            other => Err(wrong(format!("returned {}, which the event does not take", other.name()))),
+            other => {
+                Err(wrong(format!("returned {}, which the event does not take", other.name())))
+            }
         },
         Returned::Values(values) if spec.id == EventId::Capabilities => patch(&values),
         Returned::Values(values) => {
@@ -61,7 +63,9 @@ fn patch(values: &[Data]) -> Result<Decision, NoAnswer> {
     let mut fields = Fields::new().with("patch", json.to_string());
     if let Some(ttl) = values.get(1).filter(|data| **data != Data::Null) {
         let Some(ttl) = moonsail_lua::script::duration(ttl) else {
-            return Err(wrong("the second value, how long the patch counts, is a time such as \"5m\""));
+            return Err(wrong(
+                "the second value, how long the patch counts, is a time such as \"5m\"",
+            ));
         };
         fields.set("ttl_secs", ttl.as_secs());
     }
@@ -96,7 +100,9 @@ fn hook_value(name: &str, value: &Data) -> Result<Value, NoAnswer> {
                 Data::Text(text) => Ok(text.clone()),
                 other => {
                     let got = other.kind();
-                    Err(wrong(format!("field '{name}' must be a list of strings, got a {got} in it")))
+                    Err(wrong(format!(
+                        "field '{name}' must be a list of strings, got a {got} in it"
+                    )))
                 }
             };
             Value::List(list.iter().map(text).collect::<Result<_, _>>()?)
@@ -123,14 +129,20 @@ pub(super) fn response(data: &Data) -> Result<Response, NoAnswer> {
             ("json", value) => {
                 let json = serde_json::Value::try_from(value).map_err(wrong)?;
                 response.body = json.to_string().into_bytes();
-                response.headers.push(("content-type".into(), "application/json; charset=utf-8".into()));
+                response
+                    .headers
+                    .push(("content-type".into(), "application/json; charset=utf-8".into()));
             }
             ("headers", value) => {
                 for (field, value) in value.fields().ok_or_else(|| bad("a table"))? {
                     let text = match value {
                         Data::Text(text) => text.clone(),
                         Data::Int(number) => number.to_string(),
-                        _ => return Err(wrong(format!("moon.respond: header '{field}' must be a string"))),
+                        _ => {
+                            return Err(wrong(format!(
+                                "moon.respond: header '{field}' must be a string"
+                            )));
+                        }
                     };
                     response.headers.push((field.to_ascii_lowercase(), text));
                 }
@@ -228,7 +240,10 @@ mod tests {
         assert_eq!(later, Err(NoAnswer::Later("down".into())));
         let header = map(&[("header", map(&[("x-a", text("1")), ("x-b", Data::Null)]))]);
         let fields = Fields::new().with("header.x-a", "1").with("header.x-b", Value::Null);
-        assert_eq!(decided(EventId::Response, Kind::Replace, header), Ok(Decision::Replace(fields)));
+        assert_eq!(
+            decided(EventId::Response, Kind::Replace, header),
+            Ok(Decision::Replace(fields))
+        );
         assert!(matches!(decided(upload, Kind::Disabled, Data::Null), Err(NoAnswer::Wrong(_))));
     }
 
@@ -236,7 +251,8 @@ mod tests {
     fn a_patch_is_a_table_with_a_time() {
         let spec = EventId::Capabilities.spec();
         let values = vec![map(&[("theming", map(&[("name", text("x"))]))]), text("5m")];
-        let fields = Fields::new().with("patch", r#"{"theming":{"name":"x"}}"#).with("ttl_secs", 300u64);
+        let fields =
+            Fields::new().with("patch", r#"{"theming":{"name":"x"}}"#).with("ttl_secs", 300u64);
         assert_eq!(decision(spec, Returned::Values(values)), Ok(Decision::Replace(fields)));
         for values in [vec![Data::Bool(true)], vec![Data::List(vec![]), text("soon")]] {
             assert!(decision(spec, Returned::Values(values)).is_err());

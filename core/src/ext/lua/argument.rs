@@ -64,7 +64,9 @@ fn lua_value(lua: &Lua, value: &Value) -> mlua::Result<mlua::Value> {
         Value::Bool(value) => Ok(mlua::Value::Boolean(*value)),
         Value::Int(value) => Data::Int(*value).to_lua(lua),
         Value::Text(text) => Ok(mlua::Value::String(lua.create_string(text)?)),
-        Value::List(list) => Ok(mlua::Value::Table(lua.create_sequence_from(list.iter().cloned())?)),
+        Value::List(list) => {
+            Ok(mlua::Value::Table(lua.create_sequence_from(list.iter().cloned())?))
+        }
     }
 }
 

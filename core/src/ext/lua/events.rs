@@ -110,7 +110,11 @@ pub const AFTER_EVENTS: &[(&str, &str)] = &[
 pub(super) fn check(event: &str) -> Result<(), String> {
     let names = || {
         let own = AUTH_EVENTS.iter().chain(SERVER_EVENTS).map(|event| event.name);
-        EVENTS.iter().map(|spec| spec.name).chain(own).chain(AFTER_EVENTS.iter().map(|(name, _)| *name))
+        EVENTS
+            .iter()
+            .map(|spec| spec.name)
+            .chain(own)
+            .chain(AFTER_EVENTS.iter().map(|(name, _)| *name))
     };
     if let Some(family) = event.strip_suffix('*') {
         let is_family = family.is_empty() || family.ends_with('.');
@@ -129,7 +133,9 @@ pub(super) fn check(event: &str) -> Result<(), String> {
     }
     Err(match nearest(event, names()) {
         Some(near) => format!("there is no event \"{event}\"; did you mean \"{near}\"?"),
-        None => format!("there is no event \"{event}\"; docs/extend/events-for-scripts.md lists them"),
+        None => {
+            format!("there is no event \"{event}\"; docs/extend/events-for-scripts.md lists them")
+        }
     })
 }
 
@@ -144,7 +150,9 @@ mod tests {
 
     #[test]
     fn events_are_known_or_said_what_they_are() {
-        for good in ["auth.password", "file.before_upload", "file.uploaded", "file.*", "*", "server.load"] {
+        for good in
+            ["auth.password", "file.before_upload", "file.uploaded", "file.*", "*", "server.load"]
+        {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for (bad, expected) in [

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -92,7 +92,10 @@ impl Generation {
                 Some(_) => {
                     return Err(Fault::new(
                         Trouble::Script,
-                        format!("{}: registers something else each time it is loaded", source.shown),
+                        format!(
+                            "{}: registers something else each time it is loaded",
+                            source.shown
+                        ),
                     ));
                 }
             }
@@ -162,7 +165,10 @@ impl Generation {
             let values = within(Arc::new(context), call).await?;
             let value = values.front().cloned().unwrap_or(Value::Nil);
             returned = Data::from_lua(&value).map_err(|what| {
-                Fault::new(Trouble::Script, format!("{}: {event} returned {what}", self.source.shown))
+                Fault::new(
+                    Trouble::Script,
+                    format!("{}: {event} returned {what}", self.source.shown),
+                )
             })?;
         }
         Ok(returned)

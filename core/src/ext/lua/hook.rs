@@ -76,8 +76,7 @@ impl DynHooks for Handler {
                 background: spec.class == Class::After,
             };
             let content = event.content.as_ref();
-            let argument =
-                |lua: &_| of_event(lua, call, spec.name, &event.fields, content);
+            let argument = |lua: &_| of_event(lua, call, spec.name, &event.fields, content);
             let returned = self.slot.ask(&self.generation, &question, argument).await;
             let returned = returned.map_err(|fault| error_of(&fault))?;
             // What a handler of `login.failed` and its like says beside a decision is checked by the chain.

@@ -9,15 +9,19 @@ use moonsail_lua::script::Source;
 use moonsail_lua::{Data, Fault, Grants, Services, Site, Trouble, VmLimits};
 use moonsail_sdk::events::EventSink;
 use moonsail_sdk::http::HttpApp;
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::figures::{Figures, Shown};
 use super::generation::Generation;
+use super::kv::IndexKv;
 use super::slot::{Run, Slot};
 use super::{events, hook, timers};
 use crate::config;
 use crate::hooks::HookSource;
+use crate::store::Store;
 
 /// A script cannot be used.
 #[derive(Debug, Clone)]
@@ -70,6 +74,7 @@ pub struct Scripts {
     slots: Vec<Arc<Slot>>,
     rules: config::Scripts,
     services: Arc<Services>,
+    figures: Figures,
     loaded: AtomicU64,
     /// One reload at a time.
     reloading: Mutex<()>,
@@ -85,12 +90,16 @@ impl Scripts {
     pub async fn load(
         scripts: &[config::Script],
         rules: config::Scripts,
-        services: Arc<Services>,
+        store: &Arc<dyn Store>,
     ) -> Result<Self, ScriptError> {
+        let figures = Figures::default();
+        let kv = Arc::new(IndexKv { store: Arc::clone(store) });
+        let services = Arc::new(Services::real(kv, Arc::new(figures.clone())));
         let mut all = Self {
             slots: Vec::with_capacity(scripts.len()),
             rules,
             services,
+            figures,
             loaded: AtomicU64::new(0),
             reloading: Mutex::default(),
             timers: std::sync::Mutex::default(),
@@ -113,6 +122,12 @@ impl Scripts {
         let source = source(script, &self.services).await.map_err(failed)?;
         let vms = self.rules.vms;
         Generation::load(source, script.clone(), vms, number, state).await.map_err(failed)
+    }
+
+    /// Shows what is counted of them, and what they count.
+    pub fn register(&self, registry: &mut Registry) {
+        let slots = self.slots.iter().map(Arc::downgrade).collect();
+        Shown { figures: self.figures.clone(), slots }.register(registry);
     }
 
     /// All of them, in the order of `server.toml`.
@@ -154,6 +169,12 @@ impl Scripts {
         *self.timers.lock().unwrap_or_else(PoisonError::into_inner) = started;
     }
 
+    /// Names of those that have failed often within the last minute.
+    pub fn degraded(&self) -> Vec<String> {
+        let slots = self.slots.iter().filter(|slot| slot.is_degraded());
+        slots.map(|slot| slot.name().to_owned()).collect()
+    }
+
     /// What runs now.
     pub fn states(&self) -> Vec<ScriptState> {
         self.slots.iter().map(|slot| state_of(slot)).collect()
@@ -173,6 +194,15 @@ impl Scripts {
         announce(script, &new, "a script was loaded anew");
         slot.swap(new);
         Ok(())
+    }
+
+    /// The same with its section as it is.
+    ///
+    /// # Errors
+    /// [`ScriptError`], and the old one stays in service.
+    pub async fn reload_files(&self, slot: &Slot) -> Result<(), ScriptError> {
+        let config = slot.current().config.clone();
+        self.reload(slot, &config).await
     }
 
     /// Loads those anew whose files or sections have changed, and says whether there were any; what fails
@@ -231,9 +261,8 @@ pub(super) async fn source(
 ) -> Result<Source, Fault> {
     let path = script.path.clone();
     let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-    let unreadable = |why: String| {
-        Fault::new(Trouble::Syntax, format!("{}: {why}", script.path.display()))
-    };
+    let unreadable =
+        |why: String| Fault::new(Trouble::Syntax, format!("{}: {why}", script.path.display()));
     let text = match read {
         Ok(Ok(text)) => text,
         Ok(Err(error)) => return Err(unreadable(error.to_string())),

@@ -7,6 +7,7 @@
 //! | `slot.rs` | a script in service: the generation of the moment, counters, its last runs |
 //! | `list.rs` | all scripts of a server: loading, reloading |
 //! | `hook.rs`, `login.rs`, `route.rs`, `told.rs`, `timers.rs` | a script as each extension point |
+//! | `kv.rs`, `figures.rs` | what the server keeps and counts for scripts |
 //! | `argument.rs`, `answer.rs` | from an event to a table, and from an answer to a decision |
 //!
 //! Every script has VMs of its own (ADR 11): what one does with its memory is nothing to another's
@@ -15,8 +16,10 @@
 mod answer;
 mod argument;
 mod events;
+mod figures;
 mod generation;
 mod hook;
+mod kv;
 mod list;
 mod login;
 mod route;
@@ -24,6 +27,6 @@ mod slot;
 mod timers;
 mod told;
 
-pub use events::{AUTH_EVENTS, SERVER_EVENTS, ScriptEvent};
+pub use events::{AFTER_EVENTS, AUTH_EVENTS, SERVER_EVENTS, ScriptEvent};
 pub use list::{ScriptError, ScriptState, Scripts};
 pub use slot::{Run, Slot};

@@ -54,7 +54,8 @@ impl HttpApp for Slot {
                 event,
                 background: false,
             };
-            let asked = auth::Call { request_id: call.request_id.clone(), remote_ip: call.remote_ip };
+            let asked =
+                auth::Call { request_id: call.request_id.clone(), remote_ip: call.remote_ip };
             let argument = |lua: &Lua| request(lua, event, &asked, &call, &head, &body);
             let returned = self.ask(&generation, &question, argument).await;
             let returned = returned.map_err(|fault| match fault.trouble {
@@ -65,7 +66,11 @@ impl HttpApp for Slot {
                 NoAnswer::Later(why) => HttpError::Unavailable(why),
                 NoAnswer::Wrong(why) => {
                     let message = format!("{}:{}: {why}", generation.shown(), route.line);
-                    self.failed(event, &call.request_id, &Fault::new(Trouble::Script, message.clone()));
+                    self.failed(
+                        event,
+                        &call.request_id,
+                        &Fault::new(Trouble::Script, message.clone()),
+                    );
                     HttpError::Failed(message)
                 }
             })
@@ -139,8 +144,11 @@ fn answer(returned: Returned, ocs: bool) -> Result<Answer, NoAnswer> {
                 return wrong(format!("status {} is no answer: 200 to 599 are", response.status));
             }
             let length = response.body.len() as u64;
-            let fields =
-                response.headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
+            let fields = response
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name, value.into_bytes()))
+                .collect();
             let body = Whole::boxed(Bytes::from(response.body));
             Ok(Answer { status: response.status, fields, length: Some(length), body })
         }
