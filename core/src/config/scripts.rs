@@ -155,7 +155,7 @@ impl RawScript {
                 Some(_) => grant.strip_prefix(*known).is_some_and(|rest| !rest.is_empty()),
                 None => grant == *known,
             };
-            if !GRANTS.iter().any(|known| named(known)) {
+            if !GRANTS.iter().any(named) {
                 let expected = Checker::choice(GRANTS, grant);
                 see.refuse("allow", expected, format_args!("{grant:?} for {of}"));
             }

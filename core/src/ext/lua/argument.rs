@@ -1,10 +1,10 @@
 //! From an event to the table that a handler gets.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use moonsail_lua::Data;
 use moonsail_lua::mlua::{self, Lua, Table};
+use moonsail_lua::services::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 
 use crate::hooks::{Call, Content, Fields, Value};
@@ -17,8 +17,8 @@ pub(super) fn common(lua: &Lua, event: &str, call: &Call) -> mlua::Result<Table>
     let table = lua.create_table_with_capacity(0, 12)?;
     table.raw_set("event", event)?;
     table.raw_set("id", call.request_id.as_str())?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    table.raw_set("time", now.as_secs_f64())?;
+    #[expect(clippy::cast_precision_loss, reason = "exact for three hundred thousand years")]
+    table.raw_set("time", SystemClock.millis() as f64 / 1000.0)?;
     if let Some(ip) = call.remote_ip {
         table.raw_set("remote_ip", ip.to_string())?;
     }

@@ -177,7 +177,7 @@ impl Scripts {
 
     /// What runs now.
     pub fn states(&self) -> Vec<ScriptState> {
-        self.slots.iter().map(|slot| state_of(slot)).collect()
+        self.slots.iter().map(state_of).collect()
     }
 
     /// Loads a script anew, and lets it take over when it is ready. `config` may be another one than so

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use moonsail_lua::mlua::{self, Lua};
 use moonsail_lua::script::Returned;
+use moonsail_lua::services::{Clock as _, SystemClock};
 use moonsail_lua::{Fault, Trouble};
 use serde::Serialize;
 
@@ -125,9 +126,8 @@ impl Slot {
     }
 
     fn note(&self, question: &Question<'_>, decision: &str, error: &str, micros: u64) {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let run = Run {
-            time: u64::try_from(time).unwrap_or(u64::MAX),
+            time: u64::try_from(SystemClock.millis()).unwrap_or_default(),
             event: question.event.to_owned(),
             request: question.request_id.to_owned(),
             decision: decision.to_owned(),
