@@ -257,3 +257,14 @@ async fn dropped_calls_give_everything_back() {
     );
     assert!(first < 2 << 20, "{memory:?}");
 }
+
+/// A busy thread prepares the arguments of one call after the other, and each of them is short.
+#[tokio::test]
+async fn what_is_made_outside_of_calls_does_not_add_up() {
+    let vm = Vm::new(VmLimits::default()).expect("a VM");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(600) {
+        let made = vm.make(|lua| lua.create_async_function(|_, ()| async { Ok(()) }));
+        made.expect("it is made in no time");
+    }
+}

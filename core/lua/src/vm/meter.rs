@@ -98,6 +98,7 @@ pub(super) fn charge<R>(vm: usize, account: &mut Account, poll: impl FnOnce() ->
     let now = going.since;
     let started = thread_time();
     let outer = CURRENT.get();
+    unwatched();
     let meter = Meter {
         vm,
         root: Cell::new(account.root),
@@ -121,6 +122,12 @@ pub(super) fn charge<R>(vm: usize, account: &mut Account, poll: impl FnOnce() ->
     account.root = meter.root.get();
     account.dead = meter.dead.get();
     Poll { result, sliced: meter.sliced.get() }
+}
+
+/// What runs outside of any call from here on is something else than before: a busy thread prepares one
+/// call after the other, and each of them has all of [`LOOSE`].
+pub(super) fn unwatched() {
+    UNMETERED.set((0, 0));
 }
 
 /// Whether this thread is polling that VM already, further up.

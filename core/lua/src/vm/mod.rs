@@ -199,6 +199,15 @@ impl Vm {
         }
     }
 
+    /// Makes something in the VM that runs none of the script's code, such as the argument of a call.
+    ///
+    /// # Errors
+    /// [`Fault`]; where there is no memory for it there will be none the next time.
+    pub fn make<T>(&self, make: impl FnOnce(&Lua) -> mlua::Result<T>) -> Result<T, Fault> {
+        meter::unwatched();
+        caught(|| make(&self.lua)).inspect_err(|fault| self.note(fault))
+    }
+
     /// Remembers a fault that spoils the VM.
     fn note(&self, fault: &Fault) {
         if fault.trouble.spoils_the_vm() {
