@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bus::checked;
 pub use bus::{BadInterest, Bus, HookSource, Listening, Verdict};
 pub use check::Denial;
 pub(crate) use check::check;

@@ -276,7 +276,8 @@ impl Bus {
     }
 }
 
-fn checked(spec: &EventSpec, decision: &Decision) -> Result<(), String> {
+/// Checks that the event takes such an answer, and that a refusal is one.
+pub(crate) fn checked(spec: &EventSpec, decision: &Decision) -> Result<(), String> {
     check(spec, decision)?;
     match decision {
         Decision::Deny { status, message } => Denial::new(*status, message).map(|_| ()),

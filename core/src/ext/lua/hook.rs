@@ -13,7 +13,7 @@ use super::generation::{Generation, Place, Question};
 use super::slot::Slot;
 use crate::config::ScriptOnError;
 use crate::hooks::{
-    Call, Class, Decision, DynHooks, EVENTS, Event, EventId, HookSource, Interest, OnError,
+    Call, Class, Decision, DynHooks, EVENTS, Event, EventId, HookSource, Interest, OnError, checked,
 };
 
 /// One `moon.on`. It keeps its generation, so what is being decided is decided by the script that was
@@ -79,8 +79,13 @@ impl DynHooks for Handler {
             let argument = |lua: &_| of_event(lua, call, spec.name, &event.fields, content);
             let returned = self.slot.ask(&self.generation, &question, argument).await;
             let returned = returned.map_err(|fault| error_of(&fault))?;
-            // What a handler of `login.failed` and its like says beside a decision is checked by the chain.
-            decision(spec, returned).map_err(|why| self.no_answer(spec.id, call, why))
+            let decision =
+                decision(spec, returned).map_err(|why| self.no_answer(spec.id, call, why))?;
+            // The chain checks it as well, but does not know the file and the line.
+            match checked(spec, &decision) {
+                Ok(()) => Ok(decision),
+                Err(why) => Err(self.no_answer(spec.id, call, NoAnswer::Wrong(why))),
+            }
         })
     }
 }
