@@ -7,7 +7,7 @@ use moonsail_lua::mlua::{self, Lua, Table};
 use moonsail_lua::services::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 
-use crate::hooks::{Call, Content, Fields, Value};
+use crate::hooks::{Call, Content, EVENTS, Fields, Value};
 
 /// Largest piece that a handler reads at once.
 const PIECE: usize = 1 << 20;
@@ -34,6 +34,13 @@ pub(super) fn of_event(
     content: Option<&Arc<dyn Content>>,
 ) -> mlua::Result<Table> {
     let table = common(lua, event, call)?;
+    // `ev.header["x"]` is no error where there are no header fields at all.
+    let spec = EVENTS.iter().find(|spec| spec.name == event);
+    for family in spec.into_iter().flat_map(|spec| spec.fields) {
+        if let Some(family) = family.name.strip_suffix(".*") {
+            table.raw_set(family, lua.create_table()?)?;
+        }
+    }
     for (name, value) in fields.iter() {
         let value = lua_value(lua, value)?;
         match name.split_once('.') {
