@@ -46,8 +46,8 @@ pub const AUTH_EVENTS: &[ScriptEvent] = &[
               may not log in, `moon.next` if there is none. Asked for each account that this script has \
               let in, about once a minute, when it has a handler for this.",
         fields: &[
-            ("user", "string", "the login, if it is looked for by that"),
-            ("subject", "string", "the id that moon.ok gave, if it is looked for by that"),
+            ("user", "string?", "the login, if it is looked for by that"),
+            ("subject", "string?", "the id that moon.ok gave, if it is looked for by that"),
         ],
     },
     ScriptEvent {
