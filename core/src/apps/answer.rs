@@ -22,6 +22,8 @@ use crate::wire::{Reply, ReplyBody, StreamBroken, USER_FIELD};
 
 /// Answers up to this size are sent with their head, in one write.
 const SMALL: u64 = 64 * 1024;
+/// The field of an OCS route's answer that becomes the envelope's message.
+pub(crate) const MESSAGE_FIELD: &str = "ocs-message";
 /// Largest answer of an OCS route, which is put into an envelope.
 const MAX_ENVELOPE: usize = 4 << 20;
 /// Fields that are the server's own business.
@@ -107,8 +109,16 @@ fn wrap(
         data => serde_json::from_slice(data)
             .map_err(|error| Refusal::BadAnswer(format!("its data is no JSON: {error}")))?,
     };
-    let (status, kind, body) =
-        envelope(version, format, OcsStatus::other(status.as_u16()), "", &data);
+    let mut headers = headers;
+    let message = headers.remove(MESSAGE_FIELD);
+    let message = message.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+    let (status, kind, body) = envelope(
+        version,
+        format,
+        OcsStatus::other(status.as_u16()),
+        &String::from_utf8_lossy(message),
+        &data,
+    );
     let mut reply = Reply::with_body(status, kind, body);
     let kind = reply.headers.remove(http::header::CONTENT_TYPE);
     reply.headers = headers;

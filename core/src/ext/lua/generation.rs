@@ -1,9 +1,7 @@
 //! A script that is loaded: its VMs, and calling what it has registered.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,6 +11,7 @@ use moonsail_lua::script::{Loaded, Registered, Returned, Source};
 use moonsail_lua::{Budget, Data, Fault, Site, Trouble};
 use tokio::sync::Mutex;
 
+use super::stamps::Stamps;
 use crate::config;
 
 /// What work in the background may use of the processor, in budgets of a request.
@@ -22,23 +21,13 @@ const PATIENT: u32 = 10;
 pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) config: config::Script,
-    /// The file and those that it requires.
-    files: Vec<PathBuf>,
-    stamps: std::sync::Mutex<Vec<Stamp>>,
+    /// Its files as they were when they were read, or as they were when others did not load.
+    stamps: std::sync::Mutex<Stamps>,
+    /// What the one before has handed over, also for a VM that replaces another one.
+    state: OnceLock<Data>,
     source: Source,
     lanes: Vec<Lane>,
     next: AtomicUsize,
-}
-
-/// What tells that a file was written to: inode, size and time. `None` if it is not there.
-type Stamp = Option<(u64, u64, i64, i64)>;
-
-fn stamps_of(files: &[PathBuf]) -> Vec<Stamp> {
-    let stamp = |file: &PathBuf| {
-        let meta = std::fs::metadata(file).ok()?;
-        Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
-    };
-    files.iter().map(stamp).collect()
 }
 
 /// A VM, and the one that replaces it when it is spoilt.
@@ -69,7 +58,8 @@ pub(super) struct Question<'a> {
 }
 
 impl Generation {
-    /// Loads a script into all of its VMs, and tells it.
+    /// Loads a script into all of its VMs. It is not told yet ([`Generation::begin`]). `before` are the
+    /// stamps of files from before the first of them was read, as far as they were known.
     ///
     /// # Errors
     /// [`Fault`] with file and line.
@@ -78,10 +68,10 @@ impl Generation {
         config: config::Script,
         vms: usize,
         number: u64,
-        state: &Data,
+        before: &Stamps,
     ) -> Result<Self, Fault> {
         let mut lanes = Vec::with_capacity(vms);
-        let mut files = vec![config.path.clone()];
+        let mut files = Vec::new();
         let mut shape = None;
         for _ in 0..vms.max(1) {
             let loaded = source.load().await?;
@@ -103,11 +93,22 @@ impl Generation {
             lanes.push(Lane { loaded: ArcSwap::from_pointee(loaded), replacing: Mutex::default() });
         }
         files.insert(0, config.path.clone());
-        let stamps = std::sync::Mutex::new(stamps_of(&files));
-        let next = AtomicUsize::new(0);
-        let generation = Self { number, config, files, stamps, source, lanes, next };
-        generation.tell_all("server.load", state).await?;
-        Ok(generation)
+        let stamps = std::sync::Mutex::new(before.of(files));
+        let (next, state) = (AtomicUsize::new(0), OnceLock::new());
+        Ok(Self { number, config, stamps, state, source, lanes, next })
+    }
+
+    /// Tells it in each VM that it is about to be in service, with what the one before has handed over.
+    ///
+    /// # Errors
+    /// [`Fault`], and it should not be.
+    pub(super) async fn begin(&self, state: Data) -> Result<(), Fault> {
+        let state = self.state.get_or_init(|| state);
+        for lane in &self.lanes {
+            let loaded = lane.loaded.load_full();
+            self.tell(&loaded, "server.load", state).await?;
+        }
+        Ok(())
     }
 
     /// What messages call its file.
@@ -122,15 +123,17 @@ impl Generation {
 
     /// Whether one of its files is another one than was read. Blocking.
     pub(super) fn has_changed(&self) -> bool {
-        let now = stamps_of(&self.files);
-        *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) != now
+        self.stamps().differ()
     }
 
-    /// Takes the files as they are now for those that were read.
-    pub(super) async fn note_stamps(&self) {
-        let files = self.files.clone();
-        let now = tokio::task::spawn_blocking(move || stamps_of(&files)).await;
-        *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) = now.unwrap_or_default();
+    /// Its files as they were read.
+    pub(super) fn stamps(&self) -> Stamps {
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes `seen` for what was read: it did not load, which is said once.
+    pub(super) fn note_stamps(&self, seen: Stamps) {
+        *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     /// What it has registered, as it is in the first VM.
@@ -138,16 +141,7 @@ impl Generation {
         self.lanes[0].loaded.load_full()
     }
 
-    /// Calls the handlers of an event of the script itself in each VM; what the last one returns.
-    async fn tell_all(&self, event: &str, state: &Data) -> Result<Data, Fault> {
-        let mut returned = Data::Null;
-        for lane in &self.lanes {
-            let loaded = lane.loaded.load_full();
-            returned = self.tell(&loaded, event, state).await?;
-        }
-        Ok(returned)
-    }
-
+    /// Calls the handlers of an event of the script itself in one VM; what the last one returns.
     async fn tell(&self, loaded: &Loaded, event: &str, state: &Data) -> Result<Data, Fault> {
         let mut returned = Data::Null;
         for handler in loaded.registered.handlers.iter().filter(|handler| handler.event == event) {
@@ -158,7 +152,7 @@ impl Generation {
                 table.raw_set("state", state.to_lua(lua)?)?;
                 Ok(table)
             };
-            let argument = argument(loaded.vm.lua()).map_err(|error| fault(&error))?;
+            let argument = loaded.vm.make(argument)?;
             let budget = self.budget(handler.timeout, true);
             let context = Context { event: event.to_owned(), ..Context::default() };
             let call = loaded.vm.call(&handler.function, argument, budget);
@@ -202,7 +196,7 @@ impl Generation {
             return Err(Fault::new(Trouble::Script, "what was registered is not there any more"));
         };
         let budget = self.budget(timeout, question.background);
-        let argument = argument(loaded.vm.lua()).map_err(|error| fault(&error))?;
+        let argument = loaded.vm.make(argument)?;
         let context = Context {
             request_id: question.request_id.to_owned(),
             event: question.event.to_owned(),
@@ -240,7 +234,8 @@ impl Generation {
             return Ok(loaded);
         }
         let fresh = self.source.load().await?;
-        self.tell(&fresh, "server.load", &Data::Null).await?;
+        let nothing = Data::Null;
+        self.tell(&fresh, "server.load", self.state.get().unwrap_or(&nothing)).await?;
         lane.loaded.store(Arc::new(fresh));
         Ok(lane.loaded.load_full())
     }
@@ -259,12 +254,4 @@ fn target(registered: &Registered, place: Place) -> Option<(Function, Option<Dur
         Place::Route(at) => registered.routes.get(at).map(|it| (it.function.clone(), it.timeout)),
         Place::Timer(at) => registered.timers.get(at).map(|it| (it.function.clone(), None)),
     }
-}
-
-fn fault(error: &mlua::Error) -> Fault {
-    let trouble = match error {
-        mlua::Error::MemoryError(_) => Trouble::Memory,
-        _ => Trouble::Script,
-    };
-    Fault::new(trouble, error.to_string())
 }

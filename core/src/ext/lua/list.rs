@@ -1,5 +1,6 @@
 //! All scripts of a server: loaded at the start, loaded anew when their files change, ended with it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,7 +19,8 @@ use super::figures::{Figures, Shown};
 use super::generation::Generation;
 use super::kv::IndexKv;
 use super::slot::{Run, Slot};
-use super::{events, hook, timers};
+use super::stamps::Stamps;
+use super::{events, hook, route, timers};
 use crate::config;
 use crate::hooks::HookSource;
 use crate::store::Store;
@@ -78,7 +80,8 @@ pub struct Scripts {
     loaded: AtomicU64,
     /// One reload at a time.
     reloading: Mutex<()>,
-    timers: std::sync::Mutex<Vec<JoinSet<()>>>,
+    /// Of each script, for the generation of that number.
+    timers: std::sync::Mutex<BTreeMap<String, (u64, JoinSet<()>)>>,
 }
 
 impl Scripts {
@@ -105,23 +108,27 @@ impl Scripts {
             timers: std::sync::Mutex::default(),
         };
         for script in scripts {
-            let generation = all.generation(script, &Data::Null).await?;
+            let failed = |fault| ScriptError { name: script.name.clone(), fault };
+            let generation = all.generation(script, &Stamps::default()).await?;
+            generation.begin(Data::Null).await.map_err(failed)?;
             announce(script, &generation, "a script was loaded");
             all.slots.push(Arc::new(Slot::new(&script.name, generation)));
         }
         Ok(all)
     }
 
+    /// A script in its VMs, which is not told yet.
     async fn generation(
         &self,
         script: &config::Script,
-        state: &Data,
+        seen: &Stamps,
     ) -> Result<Generation, ScriptError> {
         let failed = |fault| ScriptError { name: script.name.clone(), fault };
         let number = self.loaded.fetch_add(1, Relaxed) + 1;
+        let before = around(&script.path, seen).await;
         let source = source(script, &self.services).await.map_err(failed)?;
         let vms = self.rules.vms;
-        Generation::load(source, script.clone(), vms, number, state).await.map_err(failed)
+        Generation::load(source, script.clone(), vms, number, &before).await.map_err(failed)
     }
 
     /// Shows what is counted of them, and what they count.
@@ -152,21 +159,26 @@ impl Scripts {
 
     /// Who answers requests.
     pub fn apps(&self) -> Vec<(String, Arc<dyn HttpApp>)> {
-        let routes = |slot: &&Arc<Slot>| !HttpApp::routes(&***slot).is_empty();
-        let app = |slot: &Arc<Slot>| (slot.name().to_owned(), Arc::clone(slot) as _);
-        self.slots.iter().filter(routes).map(app).collect()
+        let app = |slot| route::app(slot).map(|app| (slot.name().to_owned(), app));
+        self.slots.iter().filter_map(app).collect()
     }
 
-    /// Who hears of changes.
+    /// Who hears of changes. Each may want to, when it is loaded anew.
     pub fn sinks(&self) -> Vec<(String, Arc<dyn EventSink>)> {
         let sink = |slot: &Arc<Slot>| (format!("lua:{}", slot.name()), Arc::clone(slot) as _);
-        self.slots.iter().filter(|slot| slot.is_told()).map(sink).collect()
+        self.slots.iter().map(sink).collect()
     }
 
-    /// Starts the timers of those that are in service now; earlier ones end.
+    /// Starts the timers of those that are in service now; earlier ones end. Those of a generation that
+    /// stays go on: what comes every hour must come though another script is edited every minute.
     pub fn start_timers(&self) {
-        let started = self.slots.iter().map(timers::start).collect();
-        *self.timers.lock().unwrap_or_else(PoisonError::into_inner) = started;
+        let mut timers = self.timers.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in &self.slots {
+            let number = slot.current().number;
+            if timers.get(slot.name()).is_none_or(|(of, _)| *of != number) {
+                timers.insert(slot.name().to_owned(), (number, timers::start(slot)));
+            }
+        }
     }
 
     /// Names of those that have failed often within the last minute.
@@ -189,8 +201,17 @@ impl Scripts {
         let _one = self.reloading.lock().await;
         let old = slot.current();
         let failed = |fault| ScriptError { name: slot.name().to_owned(), fault };
-        let state = old.unload().await.map_err(failed)?;
-        let new = self.generation(script, &state).await?;
+        // One that does not even load is no reason to tell the old one that it ends.
+        let new = self.generation(script, &old.stamps()).await?;
+        let state = match old.unload().await {
+            Ok(state) => state,
+            // Its successor is perhaps the one in which that is repaired.
+            Err(fault) => {
+                slot.failed("server.unload", "", &fault);
+                Data::Null
+            }
+        };
+        new.begin(state).await.map_err(failed)?;
         announce(script, &new, "a script was loaded anew");
         slot.swap(new);
         Ok(())
@@ -233,11 +254,13 @@ impl Scripts {
     }
 
     async fn try_reload(&self, slot: &Slot, script: &config::Script) -> bool {
+        // From before they are read: what is saved meanwhile is another state of the files.
+        let seen = around(&script.path, &slot.current().stamps()).await;
         match self.reload(slot, script).await {
             Ok(()) => true,
             Err(error) => {
                 // Said once for each state of the files.
-                slot.current().note_stamps().await;
+                slot.current().note_stamps(seen);
                 tracing::error!(
                     %error,
                     traceback = error.fault.traceback,
@@ -252,6 +275,12 @@ impl Scripts {
 async fn has_changed(generation: &Arc<Generation>) -> bool {
     let generation = Arc::clone(generation);
     tokio::task::spawn_blocking(move || generation.has_changed()).await.unwrap_or(false)
+}
+
+async fn around(script: &Path, more: &Stamps) -> Stamps {
+    let (script, more) = (script.to_owned(), more.clone());
+    let seen = tokio::task::spawn_blocking(move || Stamps::around(&script, &more)).await;
+    seen.unwrap_or_default()
 }
 
 /// A script as it is on the disk now.

@@ -7,6 +7,7 @@
 //! | `slot.rs` | a script in service: the generation of the moment, counters, its last runs |
 //! | `list.rs` | all scripts of a server: loading, reloading |
 //! | `hook.rs`, `login.rs`, `route.rs`, `told.rs`, `timers.rs` | a script as each extension point |
+//! | `stamps.rs` | whether its files are other ones by now |
 //! | `kv.rs`, `figures.rs` | what the server keeps and counts for scripts |
 //! | `argument.rs`, `answer.rs` | from an event to a table, and from an answer to a decision |
 //!
@@ -24,6 +25,7 @@ mod list;
 mod login;
 mod route;
 mod slot;
+mod stamps;
 mod timers;
 mod told;
 

@@ -1,5 +1,7 @@
 //! A script that answers requests.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use moonsail_lua::mlua::{self, Lua, Table};
 use moonsail_lua::script::{Access as Asked, Answer as Said, Kind, Returned};
@@ -11,17 +13,32 @@ use moonsail_sdk::stream::{ByteStream, Whole};
 
 use super::answer::{NoAnswer, response};
 use super::argument::common;
-use super::generation::{Place, Question};
+use super::generation::{Generation, Place, Question};
 use super::slot::Slot;
+use crate::apps::MESSAGE_FIELD;
 
-impl HttpApp for Slot {
+/// The routes of one generation. What was found by its routes is answered by it: in the one after it
+/// the same number may be a route that only administrators may ask.
+struct Routes {
+    slot: Arc<Slot>,
+    generation: Arc<Generation>,
+}
+
+/// A script as who answers requests, if it does.
+pub(super) fn app(slot: &Arc<Slot>) -> Option<Arc<dyn HttpApp>> {
+    let generation = slot.current();
+    let has = !generation.registered().registered.routes.is_empty();
+    has.then(|| Arc::new(Routes { slot: Arc::clone(slot), generation }) as _)
+}
+
+impl HttpApp for Routes {
     fn routes(&self) -> Vec<Route> {
-        let loaded = self.current().registered();
+        let loaded = self.generation.registered();
         let route = |route: &moonsail_lua::script::Route| {
             let base = if route.ocs { "/ocs/v2.php/apps" } else { "/apps" };
             Route {
                 method: route.method.clone(),
-                pattern: format!("{base}/{}{}", self.name(), route.pattern),
+                pattern: format!("{base}/{}{}", self.slot.name(), route.pattern),
                 access: match route.access {
                     Asked::None => Access::None,
                     Asked::User => Access::User,
@@ -40,11 +57,11 @@ impl HttpApp for Slot {
         body: Box<dyn ByteStream>,
     ) -> BoxFuture<'_, Result<Answer, HttpError>> {
         Box::pin(async move {
-            let generation = self.current();
+            let (slot, generation) = (&self.slot, &self.generation);
             let loaded = generation.registered();
             let number = usize::try_from(head.route).unwrap_or(usize::MAX);
             let Some(route) = loaded.registered.routes.get(number) else {
-                return Err(HttpError::Unavailable("the script was changed just now".to_owned()));
+                return Err(HttpError::Failed("there is no such route".to_owned()));
             };
             let body = whole(body, route.max_body).await?;
             let event = if route.ocs { "ocs.route" } else { "http.route" };
@@ -57,7 +74,7 @@ impl HttpApp for Slot {
             let asked =
                 auth::Call { request_id: call.request_id.clone(), remote_ip: call.remote_ip };
             let argument = |lua: &Lua| request(lua, event, &asked, &call, &head, &body);
-            let returned = self.ask(&generation, &question, argument).await;
+            let returned = slot.ask(generation, &question, argument).await;
             let returned = returned.map_err(|fault| match fault.trouble {
                 Trouble::Wall | Trouble::Memory => HttpError::Unavailable(fault.message),
                 _ => HttpError::Failed(fault.message),
@@ -66,7 +83,7 @@ impl HttpApp for Slot {
                 NoAnswer::Later(why) => HttpError::Unavailable(why),
                 NoAnswer::Wrong(why) => {
                     let message = format!("{}:{}: {why}", generation.shown(), route.line);
-                    self.failed(
+                    slot.failed(
                         event,
                         &call.request_id,
                         &Fault::new(Trouble::Script, message.clone()),
@@ -158,8 +175,11 @@ fn answer(returned: Returned, ocs: bool) -> Result<Answer, NoAnswer> {
                 Some(Data::Int(status @ 400..=599)) => u16::try_from(*status).unwrap_or(403),
                 _ => 403,
             };
-            let text = data.get("message").and_then(Data::text).unwrap_or_default().to_owned();
-            Ok(Answer::full(status, "text/plain; charset=utf-8", text))
+            let text = data.get("message").and_then(Data::text).unwrap_or_default();
+            Ok(match ocs {
+                true => Answer::full(status, "", "").with(MESSAGE_FIELD, one_line(text)),
+                false => Answer::full(status, "text/plain; charset=utf-8", text.to_owned()),
+            })
         }
         Returned::Answer(Said { kind: Kind::Tempfail, data }) => {
             let why = data.get("message").and_then(Data::text).unwrap_or_default();
@@ -176,22 +196,33 @@ fn answer(returned: Returned, ocs: bool) -> Result<Answer, NoAnswer> {
     }
 }
 
-/// `moon.ocs{ data = …, status = 200, message = "OK" }` as JSON, in the envelope that clients know.
+/// `moon.ocs{ data = …, status = 200, message = "OK" }`: what goes into the envelope, which the server
+/// makes in the format that the client wants.
 fn envelope(data: &Data) -> Result<Answer, NoAnswer> {
+    for (name, _) in data.fields().unwrap_or_default() {
+        if !["data", "status", "message"].contains(&name.as_str()) {
+            let why =
+                format!("moon.ocs: there is no field '{name}'; there are data, status, message");
+            return Err(NoAnswer::Wrong(why));
+        }
+    }
     let status = match data.get("status") {
         None => 200,
         Some(Data::Int(status @ 200..=599)) => u16::try_from(*status).unwrap_or(500),
         Some(_) => return Err(NoAnswer::Wrong("moon.ocs: status must be 200 to 599".to_owned())),
     };
-    let message = data.get("message").and_then(Data::text).unwrap_or("OK");
     let inner = data.get("data").cloned().unwrap_or(Data::List(Vec::new()));
     let inner = serde_json::Value::try_from(&inner).map_err(NoAnswer::Wrong)?;
-    let word = if status < 400 { "ok" } else { "failure" };
-    let json = serde_json::json!({
-        "ocs": {
-            "meta": { "status": word, "statuscode": status, "message": message },
-            "data": inner,
+    let answer = Answer::full(status, "application/json; charset=utf-8", inner.to_string());
+    Ok(match data.get("message").map(Data::text) {
+        None => answer,
+        Some(Some(message)) => answer.with(MESSAGE_FIELD, one_line(message)),
+        Some(None) => {
+            return Err(NoAnswer::Wrong("moon.ocs: message must be a string".to_owned()));
         }
-    });
-    Ok(Answer::full(status, "application/json; charset=utf-8", json.to_string()))
+    })
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -13,13 +13,6 @@ use super::events::is_after;
 use super::generation::{Place, Question};
 use super::slot::Slot;
 
-impl Slot {
-    /// Whether it wants to hear of anything that has happened.
-    pub(super) fn is_told(&self) -> bool {
-        !EventSink::interest(self).is_empty()
-    }
-}
-
 impl EventSink for Slot {
     fn interest(&self) -> Vec<String> {
         let loaded = self.current().registered();
