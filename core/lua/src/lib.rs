@@ -12,6 +12,7 @@ mod duration;
 pub mod error;
 pub mod modules;
 mod net;
+pub mod runner;
 pub mod script;
 pub mod secret;
 pub mod services;

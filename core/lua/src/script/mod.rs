@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`register`] | `moon.on`, `moon.route`, `moon.every` |
 //! | [`answer`] | `moon.ok`, `moon.deny` and the other answers |
+//! | [`dialect`] | what other Luas have and Luau has not |
 
 pub mod answer;
+pub mod dialect;
 pub mod register;
 
 use std::path::PathBuf;
