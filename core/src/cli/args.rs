@@ -7,6 +7,7 @@ mod capabilities;
 pub mod ldap;
 mod plugin;
 mod scan;
+mod script;
 mod token;
 mod user;
 
@@ -19,6 +20,9 @@ pub use backup::{BackupArgs, BackupVerb, RestoreArgs, VerifyArgs};
 pub use capabilities::CapabilitiesArgs;
 pub use plugin::{PluginInspect, PluginName, PluginTest, PluginVerb};
 pub use scan::ScanArgs;
+pub use script::{
+    ScriptCheck, ScriptFire, ScriptKind, ScriptName, ScriptNew, ScriptTest, ScriptTop, ScriptVerb,
+};
 pub use token::{TokenAdd, TokenId, TokenList, TokenVerb};
 pub use user::{UserAdd, UserDelete, UserName, UserPasswd, UserQuota, UserShow, UserVerb};
 
@@ -36,15 +40,17 @@ Examples:
   moonsail fsck                                is every file what it was when it was stored?
   moonsail backup /mnt/backup --keep 14        while the server runs
 
-Verbs other than serve, check, ldap, restore and plugin inspect, test and header go to the server
-that uses the data folder, and bite on its next request; if none runs they work on the folder themselves. Run them as the server's user or as root.
+Verbs other than serve, check, ldap, restore, plugin inspect, test and header, and script new, check,
+test and fire go to the server that uses the data folder, and bite on its next request; if none runs
+they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:
   0  done
   1  failed; standard error says why
   2  the command line or the configuration is wrong
   3  another process uses the data folder
-  4  problems were found or files are missing (fsck, backup, restore, capabilities, plugin test)
+  4  problems were found or files are missing (fsck, backup, restore, capabilities, plugin
+     test, script check, script test)
 
 Settings come from server.toml, MOONSAIL_* environment variables and flags; later ones win.";
 
@@ -123,6 +129,9 @@ pub enum Verb {
     /// Inspect, test, list and reload native plugins; print the header for those in C
     #[command(subcommand, after_help = plugin::PLUGIN_HELP)]
     Plugin(PluginVerb),
+    /// Write, check, test, list and reload scripts in Lua
+    #[command(subcommand, after_help = script::SCRIPT_HELP)]
+    Script(ScriptVerb),
     /// Make a backup of everything, also while the server runs, or verify one
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = backup::BACKUP_HELP)]
     Backup(BackupArgs),
@@ -395,6 +404,36 @@ mod tests {
                 "restore /mnt/b --verify",
                 Verb::Restore(RestoreArgs { dir: "/mnt/b".into(), verify: true, output: people }),
             ),
+            (
+                "script top hours --last 5",
+                Verb::Script(ScriptVerb::Top(ScriptTop {
+                    name: Some("hours".to_owned()),
+                    last: 5,
+                    output: people,
+                })),
+            ),
+            (
+                "script test a.lua b.lua --junit r.xml",
+                Verb::Script(ScriptVerb::Test(ScriptTest {
+                    files: vec!["a.lua".into(), "b.lua".into()],
+                    junit: Some("r.xml".into()),
+                })),
+            ),
+            (
+                "script fire auth.password {} --script a.lua",
+                Verb::Script(ScriptVerb::Fire(ScriptFire {
+                    event: "auth.password".to_owned(),
+                    fields: "{}".to_owned(),
+                    script: "a.lua".into(),
+                })),
+            ),
+            (
+                "script new hours --kind auth",
+                Verb::Script(ScriptVerb::New(ScriptNew {
+                    name: "hours".to_owned(),
+                    kind: ScriptKind::Auth,
+                })),
+            ),
             ("token wipe alice 7", Verb::Token(TokenVerb::Wipe(TokenId { user: alice(), id: 7 }))),
         ] {
             assert_eq!(parse(&format!("moonsail {line}")).1, expected, "{line}");
@@ -414,6 +453,9 @@ mod tests {
             "moonsail backup verify",
             "moonsail backup /mnt/b --keep 0",
             "moonsail restore",
+            "moonsail script test",
+            "moonsail script new x --kind y",
+            "moonsail script fire auth.password",
             "moonsail token add alice x --folder a/../b",
             "moonsail token add alice x --expires never",
         ] {

@@ -17,6 +17,7 @@ mod plugin;
 mod progress;
 mod restore;
 mod scan;
+mod script;
 mod serve;
 mod session;
 mod table;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Verb::Ldap(verb) => ldap::run(&flags, verb),
         Verb::Fsck(output) => fsck::run(&flags, output.json),
         Verb::Scan(scan) => scan::run(&flags, scan),
+        Verb::Script(verb) => script::run(&flags, verb),
         Verb::Plugin(verb) => plugin::run(&flags, verb),
         Verb::Backup(args) => backup::run(&flags, args),
         Verb::Restore(args) => restore::run(&flags, &args),

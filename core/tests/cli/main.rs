@@ -11,5 +11,6 @@ mod ldap;
 mod limits;
 mod outside;
 mod schema;
+mod scripts;
 mod signals;
 mod socket;

@@ -74,19 +74,7 @@ impl Slot {
         value: &str,
     ) -> Result<Option<Account>, AuthUnavailable> {
         let argument = |_: &Lua, table: &Table| table.raw_set(field, value);
-        let read = |returned: Returned| match returned {
-            Returned::Answer(Said { kind: Kind::Next, .. }) => Ok(None),
-            Returned::Answer(Said { kind: Kind::Ok, data }) => account(&data, value).map(Some),
-            Returned::Answer(Said { kind: Kind::Disabled, .. }) => {
-                let known = Data::List(Vec::new());
-                Ok(Some(Account { enabled: false, ..account(&known, value)? }))
-            }
-            Returned::Values(values) => match values.first() {
-                Some(record) if record.fields().is_some() => account(record, value).map(Some),
-                other => Err(unfit(other)),
-            },
-            Returned::Answer(answer) => later_or_wrong(&answer),
-        };
+        let read = |returned| record(returned, value);
         let found: Option<Account> = self.ask_login(call, "auth.lookup", argument, read).await?;
         // Looked for by its subject it has that subject, whatever the record says about the login.
         Ok(found.map(|mut found| {
@@ -130,6 +118,69 @@ fn auth(returned: Returned, login: &str) -> Result<Option<Auth>, NoAnswer> {
             _ => later_or_wrong(&answer),
         },
         Returned::Values(values) => Err(unfit(values.first())),
+    }
+}
+
+/// What is known of an account.
+fn record(returned: Returned, value: &str) -> Result<Option<Account>, NoAnswer> {
+    match returned {
+        Returned::Answer(Said { kind: Kind::Next, .. }) => Ok(None),
+        Returned::Answer(Said { kind: Kind::Ok, data }) => account(&data, value).map(Some),
+        Returned::Answer(Said { kind: Kind::Disabled, .. }) => {
+            let known = Data::List(Vec::new());
+            Ok(Some(Account { enabled: false, ..account(&known, value)? }))
+        }
+        Returned::Values(values) => match values.first() {
+            Some(record) if record.fields().is_some() => account(record, value).map(Some),
+            other => Err(unfit(other)),
+        },
+        Returned::Answer(answer) => later_or_wrong(&answer),
+    }
+}
+
+/// Accounts, and where to go on.
+fn page(returned: Returned, limit: usize) -> Result<Option<Page>, NoAnswer> {
+    match returned {
+        Returned::Answer(Said { kind: Kind::Next, .. }) => Ok(None),
+        Returned::Answer(answer) => later_or_wrong(&answer),
+        Returned::Values(values) => match values.first() {
+            Some(Data::List(records)) => {
+                let records = records.iter().take(limit.min(PAGE));
+                let accounts: Result<_, _> = records.map(|record| account(record, "")).collect();
+                let next = values.get(1).and_then(Data::text).map(str::to_owned);
+                Ok(Some(Page { accounts: accounts?, next }))
+            }
+            other => Err(NoAnswer::Wrong(format!(
+                "must return a list of tables, got {}",
+                other.map_or("nothing", Data::kind)
+            ))),
+        },
+    }
+}
+
+/// What became of a new password.
+fn changed(returned: Returned) -> Result<Option<PasswordChange>, NoAnswer> {
+    match returned {
+        Returned::Answer(answer) => match answer.kind {
+            Kind::Next => Ok(None),
+            Kind::Ok => Ok(Some(PasswordChange::Done)),
+            Kind::Deny => {
+                let why = answer.data.get("message").and_then(Data::text);
+                Ok(Some(PasswordChange::Refused(why.unwrap_or_default().to_owned())))
+            }
+            _ => later_or_wrong(&answer),
+        },
+        Returned::Values(values) => Err(unfit(values.first())),
+    }
+}
+
+/// Whether the answer is one that the event takes.
+pub(super) fn judge(event: &str, user: &str, returned: Returned) -> Result<(), NoAnswer> {
+    match event {
+        "auth.lookup" => record(returned, user).map(drop),
+        "auth.search" => page(returned, PAGE).map(drop),
+        "auth.set_password" => changed(returned).map(drop),
+        _ => auth(returned, user).map(drop),
     }
 }
 
@@ -199,23 +250,7 @@ impl DynAuthenticator for Slot {
                 table.raw_set("limit", limit)?;
                 table.raw_set("cursor", cursor)
             };
-            let read = |returned: Returned| match returned {
-                Returned::Answer(Said { kind: Kind::Next, .. }) => Ok(None),
-                Returned::Answer(answer) => later_or_wrong(&answer),
-                Returned::Values(values) => match values.first() {
-                    Some(Data::List(records)) => {
-                        let records = records.iter().take(limit.min(PAGE));
-                        let accounts: Result<_, _> =
-                            records.map(|record| account(record, "")).collect();
-                        let next = values.get(1).and_then(Data::text).map(str::to_owned);
-                        Ok(Some(Page { accounts: accounts?, next }))
-                    }
-                    other => Err(NoAnswer::Wrong(format!(
-                        "must return a list of tables, got {}",
-                        other.map_or("nothing", Data::kind)
-                    ))),
-                },
-            };
+            let read = |returned| page(returned, limit);
             let page = self.ask_login(call, "auth.search", argument, read).await?;
             Ok(page.unwrap_or_default())
         })
@@ -234,19 +269,7 @@ impl DynAuthenticator for Slot {
                 table.raw_set("old", old.map(|old| self.secret("password", old)))?;
                 table.raw_set("new", self.secret("password", new))
             };
-            let read = |returned: Returned| match returned {
-                Returned::Answer(answer) => match answer.kind {
-                    Kind::Next => Ok(None),
-                    Kind::Ok => Ok(Some(PasswordChange::Done)),
-                    Kind::Deny => {
-                        let why = answer.data.get("message").and_then(Data::text);
-                        Ok(Some(PasswordChange::Refused(why.unwrap_or_default().to_owned())))
-                    }
-                    _ => later_or_wrong(&answer),
-                },
-                Returned::Values(values) => Err(unfit(values.first())),
-            };
-            let done = self.ask_login(call, "auth.set_password", argument, read).await?;
+            let done = self.ask_login(call, "auth.set_password", argument, changed).await?;
             Ok(done.unwrap_or(PasswordChange::Next))
         })
     }

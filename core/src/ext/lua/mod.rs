@@ -9,6 +9,7 @@
 //! | `hook.rs`, `login.rs`, `route.rs`, `told.rs`, `timers.rs` | a script as each extension point |
 //! | `stamps.rs` | whether its files are other ones by now |
 //! | `kv.rs`, `figures.rs` | what the server keeps and counts for scripts |
+//! | `offline.rs` | a script without a server, for the command line |
 //! | `argument.rs`, `answer.rs` | from an event to a table, and from an answer to a decision |
 //!
 //! Every script has VMs of its own (ADR 11): what one does with its memory is nothing to another's
@@ -23,6 +24,7 @@ mod hook;
 mod kv;
 mod list;
 mod login;
+mod offline;
 mod route;
 mod slot;
 mod stamps;
@@ -31,4 +33,5 @@ mod told;
 
 pub use events::{AFTER_EVENTS, AUTH_EVENTS, SERVER_EVENTS, ScriptEvent};
 pub use list::{ScriptError, ScriptState, Scripts};
+pub use offline::{ServerRules, plan, stage};
 pub use slot::{Run, Slot};

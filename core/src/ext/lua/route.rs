@@ -152,6 +152,11 @@ fn query(lua: &Lua, query: &str) -> mlua::Result<Table> {
     Ok(table)
 }
 
+/// Whether the answer is one that a route may give.
+pub(super) fn judge(event: &str, returned: Returned) -> Result<(), NoAnswer> {
+    answer(returned, event == "ocs.route").map(drop)
+}
+
 fn answer(returned: Returned, ocs: bool) -> Result<Answer, NoAnswer> {
     let wrong = |text: String| Err(NoAnswer::Wrong(text));
     match returned {

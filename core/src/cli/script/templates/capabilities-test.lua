@@ -1,0 +1,6 @@
+test("apps are told the name", function(t)
+  t.script("../NAME.lua", { config = { name = "Ours", color = "#102030" } })
+  local answer = t.fire("capabilities", { user = "alice" })
+  t.eq(answer.value, { theming = { name = "Ours", color = "#102030" } })
+  t.eq(answer.values[2], "5m")
+end)

@@ -1,0 +1,7 @@
+test("each user has a count", function(t)
+  t.script("../NAME.lua", { allow = { "kv" } })
+  t.eq(t.request("GET", "/count", { user = "alice" }).json, { count = 0 })
+  t.eq(t.request("POST", "/count", { user = "alice" }).status, 201)
+  t.eq(t.request("GET", "/count", { user = "alice" }).json, { count = 1 })
+  t.eq(t.request("GET", "/count", { user = "bob" }).json, { count = 0 })
+end)
