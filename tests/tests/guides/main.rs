@@ -114,6 +114,30 @@ fn a_plugin_in_rust() -> Result<()> {
 }
 
 #[test]
+fn an_auth_script_in_five_minutes() -> Result<()> {
+    for program in ["openssl", "curl"] {
+        ensure!(tools::find(program).is_some(), "{program} is missing: tests/run installs it");
+    }
+    let walker = Walker::new("an-auth-script-in-five-minutes")?;
+    walker.walk(&tempfile::tempdir()?, ("ann", "blue teapot"))
+}
+
+#[test]
+fn rules_for_uploads() -> Result<()> {
+    Walker::new("rules-for-uploads")?.walk(&tempfile::tempdir()?, ("alice", "the tide comes in"))
+}
+
+#[test]
+fn your_own_endpoint() -> Result<()> {
+    Walker::new("your-own-endpoint")?.walk(&tempfile::tempdir()?, ("alice", "the tide comes in"))
+}
+
+#[test]
+fn from_shadow_to_live() -> Result<()> {
+    Walker::new("from-shadow-to-live")?.walk(&tempfile::tempdir()?, ("alice", "the tide comes in"))
+}
+
+#[test]
 fn ldap_in_ten_minutes() -> Result<()> {
     if slapd::must_skip() {
         return Ok(());
@@ -177,7 +201,16 @@ fn every_guide_is_walked() -> Result<()> {
         }
     }
     guides.sort_unstable();
-    let walked = ["a-plugin-in-c", "a-plugin-in-rust", "homes-on-s3", "ldap-in-ten-minutes"];
+    let walked = [
+        "a-plugin-in-c",
+        "a-plugin-in-rust",
+        "an-auth-script-in-five-minutes",
+        "from-shadow-to-live",
+        "homes-on-s3",
+        "ldap-in-ten-minutes",
+        "rules-for-uploads",
+        "your-own-endpoint",
+    ];
     ensure!(guides == walked, "{guides:?} have commands, and the tests walk {walked:?}");
     Ok(())
 }

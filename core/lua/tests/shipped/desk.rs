@@ -16,7 +16,9 @@ const BUDGET: Budget = Budget { cpu: Duration::from_secs(2), wall: Duration::fro
 pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts");
 
 /// The events that shipped scripts may listen to, as the server has them.
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 17] = [
+    "server.load",
+    "server.unload",
     "auth.password",
     "auth.token",
     "auth.lookup",
@@ -50,6 +52,17 @@ pub(crate) async fn try_load(
 ) -> Result<Desk, String> {
     let file = Path::new(FOLDER).join(format!("{name}.lua"));
     let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    load_text(name, text, config, allow, secrets).await
+}
+
+/// The same with a script of this text.
+pub(crate) async fn load_text(
+    name: &str,
+    text: Vec<u8>,
+    config: Json,
+    allow: &[&str],
+    secrets: &[(&str, &str)],
+) -> Result<Desk, String> {
     let (services, fakes) = Services::for_tests();
     let site = Site::new(name, Grants::new(allow.iter().copied()), services);
     let source = Source {

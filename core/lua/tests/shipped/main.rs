@@ -2,6 +2,7 @@
 //! and directories, and its events are fired.
 
 mod desk;
+mod examples;
 mod logins;
 mod others;
 mod rules;
