@@ -53,7 +53,7 @@ fn endless_loops_end_as_errors_while_others_are_answered() {
         assert!(count > 10, "{count} answers, the slowest after {longest:?}");
     });
     world.must(200, ALICE, WHOAMI, "");
-    assert!(world.bed.said().contains("trouble=\"processor time\""), "{}", world.bed.said());
+    world.bed.wait_for("trouble=\"processor time\"");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_waits_uses_no_processor_and_ends_at_its_time() {
     let begun = Instant::now();
     world.must(503, NOBODY, "GET /stuck", "");
     assert!(begun.elapsed() >= Duration::from_secs(1) && begun.elapsed() < Duration::from_secs(20));
-    assert!(world.bed.said().contains("trouble=\"time\""), "{}", world.bed.said());
+    world.bed.wait_for("trouble=\"time\"");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_script_out_of_memory_fails_no_other_ones_login_and_comes_back() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{}", world.bed.said());
     }
     world.must(200, "bob:x", WHOAMI, "");
-    assert!(world.bed.said().contains("trouble=\"memory\""), "{}", world.bed.said());
+    world.bed.wait_for("trouble=\"memory\"");
     assert!(!world.bed.said().contains("login cannot be checked"), "{}", world.bed.said());
     world.must(201, ALICE, &format!("PUT {FILES}/a.txt"), "x");
 }

@@ -157,7 +157,7 @@ fn a_rule_on_trial_changes_nothing_and_says_what_it_would_have_done() {
         let line = |line: &&str| line.contains(would) && line.contains(event);
         assert!(said.lines().any(|it| line(&it)), "{event}: {said}");
     }
-    assert!(world.bed.said().contains("text=\"never\""), "{}", world.bed.said());
+    world.bed.wait_for("text=\"never\"");
 }
 
 #[test]

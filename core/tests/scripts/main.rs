@@ -8,6 +8,7 @@ mod bed;
 mod budgets;
 mod effects;
 mod events;
+mod keys;
 mod logins;
 mod policy;
 mod reload;

@@ -29,6 +29,7 @@ fn an_error_means_what_the_kind_of_event_says_and_is_logged_once() {
     world.must(503, "dave:password-dave", "GET /ocs/v2.php/cloud/user", "");
     let told = world.must(200, NOBODY, "GET /ocs/v2.php/cloud/capabilities?format=json", "");
     assert!(told.body.contains("Moonsail"), "{told:?}");
+    world.bed.wait_for("broken.lua:7: capabilities: a patch of the capabilities is a table");
     let said = world.bed.said();
     let of = |event: &str| {
         let lines = said.lines().filter(|line| line.contains("a script failed"));

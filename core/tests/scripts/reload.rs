@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crate::world::{API, NOBODY, Stop, WHOAMI, World, ask, lua, section};
 
@@ -18,6 +19,13 @@ fn says(text: &str) -> String {
     )
 }
 
+/// Waits until a script was loaded anew so many times. It is in force a moment after the line.
+#[track_caller]
+fn anew(world: &World, times: usize) {
+    world.wait(ANEW, times);
+    thread::sleep(Duration::from_millis(300));
+}
+
 fn said(world: &World) -> String {
     world.must(200, NOBODY, "GET /said", "").body
 }
@@ -27,7 +35,7 @@ fn an_edit_counts_and_a_bad_one_leaves_the_old_one() {
     let world = World::of("edit", &says("one"));
     assert_eq!(said(&world), "one");
     world.write("edit.lua", &says("two"));
-    world.wait(ANEW, 1);
+    anew(&world, 1);
     assert_eq!(said(&world), "two");
     for (times, (bad, expected)) in [
         ("local = 1", "edit.lua:2: "),
@@ -50,10 +58,10 @@ fn an_edit_counts_and_a_bad_one_leaves_the_old_one() {
     fs::write(world.bed.path("scripts/lib/helper.lua"), "return = 1").unwrap();
     world.wait(STAYS, 5);
     fs::write(world.bed.path("scripts/lib/helper.lua"), "return {}").unwrap();
-    world.wait(ANEW, 2);
+    anew(&world, 2);
     world.must(404, NOBODY, "GET /said", "");
     world.replace("edit.lua", &says("three"));
-    world.wait(ANEW, 3);
+    anew(&world, 3);
     assert_eq!(said(&world), "three");
     assert_eq!(world.count(STAYS), 5, "each state of the files is said once: {}", world.bed.said());
 }
@@ -69,7 +77,7 @@ fn a_file_that_is_required_counts_as_well() {
     );
     assert_eq!(said(&world), "one");
     world.write("lib/util.lua", "return { text = \"two\" }");
-    world.wait(ANEW, 1);
+    anew(&world, 1);
     assert_eq!(said(&world), "two");
 }
 
@@ -93,7 +101,7 @@ fn state_is_handed_over_and_timers_are_not_doubled() {
     assert_eq!((said(&world), said(&world)), ("1:1".into(), "1:2".into()));
     world.wait("tick of 1.", 1);
     world.write("state.lua", &script(2, keeps));
-    world.wait(ANEW, 1);
+    anew(&world, 1);
     let ticks = world.count("tick of 1.");
     assert_eq!(said(&world), "2:3", "the state was handed over");
     // One that does not load is no end of the old one: it has what it had.
@@ -101,11 +109,11 @@ fn state_is_handed_over_and_timers_are_not_doubled() {
     world.wait(STAYS, 1);
     assert_eq!(said(&world), "2:4");
     world.write("state.lua", &script(3, "error(\"cannot say\")"));
-    world.wait(ANEW, 2);
+    anew(&world, 2);
     assert_eq!(said(&world), "3:5");
     // One whose end fails is replaced all the same.
     world.write("state.lua", &script(4, keeps));
-    world.wait(ANEW, 3);
+    anew(&world, 3);
     assert_eq!(said(&world), "4:1");
     world.bed.wait_for("cannot say");
     let begun = std::time::Instant::now();
@@ -122,13 +130,13 @@ fn what_is_registered_anew_is_asked_anew() {
     let text = "moon.on(\"file.uploaded\", function(ev) print(\"told of \" .. ev.path) end)
         moon.route(\"GET\", \"/x\", { auth = \"none\" }, function() return moon.respond { body = \"x\" } end)";
     world.write("new.lua", text);
-    world.wait(ANEW, 1);
+    anew(&world, 1);
     world.must(200, NOBODY, "GET /apps/new/x", "");
     let file = "PUT /remote.php/dav/files/alice/a.txt";
     world.must(201, crate::world::ALICE, file, "x");
     world.bed.wait_for("told of a.txt");
     world.write("new.lua", "");
-    world.wait(ANEW, 2);
+    anew(&world, 2);
     world.must(404, NOBODY, "GET /apps/new/x", "");
 }
 
@@ -149,7 +157,7 @@ fn believed_logins_are_forgotten_when_the_script_is_another_one() {
     world.must(200, "bob:first", WHOAMI, "");
     world.must(200, "bob:first", WHOAMI, "");
     world.write("login.lua", &login("second"));
-    world.wait(ANEW, 1);
+    anew(&world, 1);
     world.must(401, "bob:first", WHOAMI, "");
     world.must(200, "bob:second", WHOAMI, "");
 }
