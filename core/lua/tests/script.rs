@@ -177,3 +177,16 @@ async fn secrets_and_configuration_are_there() {
     assert_eq!(answer.data.get("one"), Some(&Data::Int(1)));
     assert_eq!(answer.data.get("script"), Some(&text("a")));
 }
+
+#[tokio::test]
+async fn moon_has_exactly_what_is_documented() {
+    let list = "local names = {}
+        for name in pairs(require 'moon') do table.insert(names, name) end
+        table.sort(names)
+        error(table.concat(names, ' '), 0)";
+    let message = load(list).await.map(drop).unwrap_err().message;
+    let mut documented: Vec<&str> =
+        moonsail_lua::script::doc::MOON.iter().map(|item| item.name).collect();
+    documented.sort_unstable();
+    assert!(message.ends_with(&documented.join(" ")), "{message}\n{documented:?}");
+}

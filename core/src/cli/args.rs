@@ -21,7 +21,8 @@ pub use capabilities::CapabilitiesArgs;
 pub use plugin::{PluginInspect, PluginName, PluginTest, PluginVerb};
 pub use scan::ScanArgs;
 pub use script::{
-    ScriptCheck, ScriptFire, ScriptKind, ScriptName, ScriptNew, ScriptTest, ScriptTop, ScriptVerb,
+    ScriptCheck, ScriptFire, ScriptKind, ScriptName, ScriptNew, ScriptTest, ScriptTop, ScriptTypes,
+    ScriptVerb,
 };
 pub use token::{TokenAdd, TokenId, TokenList, TokenVerb};
 pub use user::{UserAdd, UserDelete, UserName, UserPasswd, UserQuota, UserShow, UserVerb};
@@ -41,7 +42,7 @@ Examples:
   moonsail backup /mnt/backup --keep 14        while the server runs
 
 Verbs other than serve, check, ldap, restore, plugin inspect, test and header, and script new, check,
-test and fire go to the server that uses the data folder, and bite on its next request; if none runs
+test, fire and types go to the server that uses the data folder, and bite on its next request; if none runs
 they work on the folder themselves. Run them as the server's user or as root.
 
 Exit codes:

@@ -3,6 +3,7 @@
 mod check;
 mod new;
 mod test;
+mod types;
 
 use std::path::Path;
 
@@ -29,6 +30,7 @@ pub(super) fn run(flags: &Overrides, verb: ScriptVerb) -> Exit {
         ScriptVerb::Test(test) => test::run(&test),
         ScriptVerb::Fire(fire) => fired(flags, &fire),
         ScriptVerb::New(new) => new::run(&new),
+        ScriptVerb::Types(types) => types::run(&types),
     };
     match done {
         Ok(()) => Exit(exit::OK),

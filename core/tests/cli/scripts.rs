@@ -127,3 +127,21 @@ fn running_scripts_are_listed_and_loaded_anew() {
     assert!(refused.err.contains("rules.lua:1: "), "{refused:?}");
     assert_eq!(bed.run("script list --json").json()[0]["events"][0], "file.before_upload");
 }
+
+#[test]
+fn stubs_and_reference_are_as_checked_in() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for file in moonsail::ext::lua::stubs::all() {
+        let path = root.join(file.path);
+        if std::env::var_os("MOONSAIL_WRITE_STUBS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &file.text).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(there == file.text, "{}: MOONSAIL_WRITE_STUBS=1 writes it anew", path.display());
+    }
+    let bed = Bed::new();
+    bed.run("script types types").ok();
+    let checked_in = std::fs::read(root.join("scripts/types/moon.d.luau")).unwrap();
+    assert_eq!(std::fs::read(bed.path("types/moon.d.luau")).unwrap(), checked_in);
+}

@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod dialect;
+pub mod doc;
 pub mod register;
 
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ Examples:
   moonsail script top office-hours
   moonsail script reload office-hours
 
-list, top and reload ask the running server. check, test, fire and new need none, reach no other
+list, top and reload ask the running server. check, test, fire, new and types need none, reach no other
 machine and change nothing on the server: scripts run there with fakes.";
 
 /// `moonsail script …`
@@ -36,6 +36,16 @@ pub enum ScriptVerb {
     Fire(ScriptFire),
     /// Write a script and a test for it, to begin with
     New(ScriptNew),
+    /// Write what editors need to complete and check scripts: moon.d.luau, moon.meta.lua
+    Types(ScriptTypes),
+}
+
+/// `script types`
+#[derive(Debug, PartialEq, Eq, Args)]
+pub struct ScriptTypes {
+    /// The folder, as in scripts/types
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 /// `script top`

@@ -10,6 +10,7 @@
 //! | `stamps.rs` | whether its files are other ones by now |
 //! | `kv.rs`, `figures.rs` | what the server keeps and counts for scripts |
 //! | `offline.rs` | a script without a server, for the command line |
+//! | `stubs.rs` | the reference of events and modules, and what editors read |
 //! | `argument.rs`, `answer.rs` | from an event to a table, and from an answer to a decision |
 //!
 //! Every script has VMs of its own (ADR 11): what one does with its memory is nothing to another's
@@ -28,6 +29,7 @@ mod offline;
 mod route;
 mod slot;
 mod stamps;
+pub mod stubs;
 mod timers;
 mod told;
 
