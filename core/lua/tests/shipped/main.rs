@@ -72,6 +72,9 @@ fn each_script_says_how_it_is_used() {
         }
         assert!(head.contains(&format!("\"scripts/{name}\"")), "the example of {name}");
         assert!(readme.contains(&format!("**{name}**")), "{name} is not in the README");
+        let tests = std::fs::read_to_string(format!("{FOLDER}/tests/{name}"));
+        let tests = tests.unwrap_or_else(|error| panic!("the tests of {name}: {error}"));
+        assert!(tests.contains("test(\"") && tests.contains(&format!("\"../{name}\"")), "{name}");
         let line = text.lines().position(|line| line.len() > 120);
         assert_eq!(line, None, "a long line in {name}");
     }

@@ -1,0 +1,16 @@
+test("everybody sees the name, some another one", function(t)
+  t.script("../branding.lua", { config = { name = "Example", color = "#0a5c36", users = { ann = { name = "Ann" } } } })
+  t.eq(t.fire("capabilities", { capabilities = "{}" }).value, { theming = { name = "Example", color = "#0a5c36" } })
+  t.eq(t.fire("capabilities", { user = "ann", capabilities = "{}" }).value.theming.name, "Ann")
+end)
+
+test("without keys nothing is changed", function(t)
+  t.script("../branding.lua")
+  t.eq(t.fire("capabilities", { capabilities = "{}" }).kind, "next")
+end)
+
+test("a colour is a colour", function(t)
+  t.fails(function()
+    t.script("../branding.lua", { config = { color = "green" } })
+  end, "must be a colour")
+end)
