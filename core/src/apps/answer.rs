@@ -23,7 +23,7 @@ use crate::wire::{Reply, ReplyBody, StreamBroken, USER_FIELD};
 /// Answers up to this size are sent with their head, in one write.
 const SMALL: u64 = 64 * 1024;
 /// The field of an OCS route's answer that becomes the envelope's message.
-pub(crate) const MESSAGE_FIELD: &str = "ocs-message";
+const MESSAGE_FIELD: &str = "ocs-message";
 /// Largest answer of an OCS route, which is put into an envelope.
 const MAX_ENVELOPE: usize = 4 << 20;
 /// Fields that are the server's own business.

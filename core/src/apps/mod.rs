@@ -45,7 +45,6 @@ use call::{Incoming, Progress, Target};
 use mounts::Found;
 use refusal::Refusal;
 
-pub(crate) use answer::MESSAGE_FIELD;
 pub use mounts::{BadRoute, Mounts};
 
 /// The room.

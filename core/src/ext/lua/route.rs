@@ -15,7 +15,9 @@ use super::answer::{NoAnswer, response};
 use super::argument::common;
 use super::generation::{Generation, Place, Question};
 use super::slot::Slot;
-use crate::apps::MESSAGE_FIELD;
+
+/// The field that becomes the message of an OCS envelope (`docs/extend/routes.md`).
+const MESSAGE_FIELD: &str = "ocs-message";
 
 /// The routes of one generation. What was found by its routes is answered by it: in the one after it
 /// the same number may be a route that only administrators may ask.
