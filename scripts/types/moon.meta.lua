@@ -162,22 +162,22 @@
 ---@field user string what was typed for a name
 ---@field password Secret what was typed for a password
 
----Whose a token is. The answers are those of auth.password.
+---Whose a token is. Not asked yet: bearer tokens are app passwords so far. The answers are those of auth.password.
 ---@class Event.auth.token
 ---@field kind string what kind of token: bearer
 ---@field token Secret the token
 
 ---What is known of an account now: `moon.ok{ user, display_name, … }`, `moon.disabled` if it may not log in, `moon.next` if there is none. Asked for each account that this script has let in, about once a minute, when it has a handler for this.
 ---@class Event.auth.lookup
----@field user string the login, if it is looked for by that
----@field subject string the id that moon.ok gave, if it is looked for by that
+---@field user string? the login, if it is looked for by that
+---@field subject string? the id that moon.ok gave, if it is looked for by that
 
----Accounts whose names have a text in them: a list of tables as in auth.lookup.
+---Not asked yet, since nothing looks for accounts at providers. Accounts whose names have a text in them: a list of tables as in auth.lookup.
 ---@class Event.auth.search
 ---@field text string what to look for; empty for all
 ---@field limit number how many at most
 
----A user wants another password. `moon.ok()` if it is set, `moon.deny` with a sentence for the user, `moon.next` if the account is not known here.
+---Not asked yet, since users cannot change the password of a provider. A user wants another password. `moon.ok()` if it is set, `moon.deny` with a sentence for the user, `moon.next` if the account is not known here.
 ---@class Event.auth.set_password
 ---@field user string the login
 ---@field old Secret? the password so far, if the user gave it

@@ -64,10 +64,18 @@ impl Log for TracingLog {
         let context = crate::context::current();
         let request = (!context.request_id.is_empty()).then_some(context.request_id.as_str());
         match record.level {
-            Level::Debug => tracing::debug!(target: "moonsail::script", script, request, fields, "{message}"),
-            Level::Info => tracing::info!(target: "moonsail::script", script, request, fields, "{message}"),
-            Level::Warn => tracing::warn!(target: "moonsail::script", script, request, fields, "{message}"),
-            Level::Error => tracing::error!(target: "moonsail::script", script, request, fields, "{message}"),
+            Level::Debug => {
+                tracing::debug!(target: "moonsail::script", script, request, fields, "{message}")
+            }
+            Level::Info => {
+                tracing::info!(target: "moonsail::script", script, request, fields, "{message}")
+            }
+            Level::Warn => {
+                tracing::warn!(target: "moonsail::script", script, request, fields, "{message}")
+            }
+            Level::Error => {
+                tracing::error!(target: "moonsail::script", script, request, fields, "{message}")
+            }
         }
     }
 }

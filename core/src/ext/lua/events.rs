@@ -33,7 +33,7 @@ pub const AUTH_EVENTS: &[ScriptEvent] = &[
     ScriptEvent {
         name: "auth.token",
         class: Class::Auth,
-        doc: "Whose a token is. The answers are those of auth.password.",
+        doc: "Whose a token is. Not asked yet: bearer tokens are app passwords so far. The answers are those of auth.password.",
         fields: &[
             ("kind", "string", "what kind of token: bearer"),
             ("token", "Secret", "the token"),
@@ -53,7 +53,7 @@ pub const AUTH_EVENTS: &[ScriptEvent] = &[
     ScriptEvent {
         name: "auth.search",
         class: Class::Auth,
-        doc: "Accounts whose names have a text in them: a list of tables as in auth.lookup.",
+        doc: "Not asked yet, since nothing looks for accounts at providers. Accounts whose names have a text in them: a list of tables as in auth.lookup.",
         fields: &[
             ("text", "string", "what to look for; empty for all"),
             ("limit", "number", "how many at most"),
@@ -62,7 +62,7 @@ pub const AUTH_EVENTS: &[ScriptEvent] = &[
     ScriptEvent {
         name: "auth.set_password",
         class: Class::Auth,
-        doc: "A user wants another password. `moon.ok()` if it is set, `moon.deny` with a sentence for the \
+        doc: "Not asked yet, since users cannot change the password of a provider. A user wants another password. `moon.ok()` if it is set, `moon.deny` with a sentence for the \
               user, `moon.next` if the account is not known here.",
         fields: &[
             ("user", "string", "the login"),
