@@ -1,7 +1,5 @@
 //! Tests of scripts: files of tests with fakes, and what they come to.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, which clippy cannot see")]
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
