@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::services::Services;
 
 /// What `allow = […]` in `server.toml` grants a script, as it is written there: `kv`, `ldap`,
-/// `http:idp.example.com`, `files:read`.
+/// `http:idp.example.com`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants(Vec<String>);
 

@@ -11,7 +11,7 @@ use super::checker::Checker;
 use super::plugins::resolve;
 
 /// What a script may be granted; those that end in `:` are followed by something of the owner's.
-const GRANTS: [&str; 6] = ["http:", "http-private:", "ldap", "kv", "files:read", "files:write"];
+const GRANTS: [&str; 4] = ["http:", "http-private:", "ldap", "kv"];
 
 /// `[scripts]` as written.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -160,12 +160,13 @@ impl Bus {
         fields: Fields,
         content: Option<Arc<dyn Content>>,
     ) -> Verdict {
-        let listening = self.listening(id);
-        let shadows: Vec<Listening> = listening.iter().filter(|it| it.shadow).cloned().collect();
+        // Whose turn it is does not change while they are being asked.
+        let (shadows, live): (Vec<_>, Vec<_>) =
+            self.listening(id).into_iter().partition(|it| it.shadow);
         if shadows.is_empty() {
-            return self.decide(call, id, fields, content).await;
+            return self.decide(live, call, id, fields, content).await;
         }
-        let verdict = self.decide(call, id, fields.clone(), content.clone()).await;
+        let verdict = self.decide(live, call, id, fields.clone(), content.clone()).await;
         // The content is there no longer than the decision takes.
         let event = Event { name: id.spec().name.into(), fields, content };
         for shadow in shadows {
@@ -177,6 +178,7 @@ impl Bus {
 
     async fn decide(
         &self,
+        live: Vec<Listening>,
         call: &Call,
         id: EventId,
         fields: Fields,
@@ -189,8 +191,7 @@ impl Bus {
         }
         let mut event = Event { name: spec.name.into(), fields, content };
         let mut changed = Fields::new();
-        // Whose turn it is does not change while they are being asked.
-        for listening in self.listening(id).into_iter().filter(|it| !it.shadow) {
+        for listening in live {
             let decision = match self.ask_one(&listening, call, spec, &event).await {
                 Ok(decision) => decision,
                 Err(true) => return Verdict::Failed,
